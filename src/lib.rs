@@ -1,0 +1,5 @@
+//! `jit`: a Slack approval bot for time-bound cloud access.
+//!
+//! ARCHITECTURE.md is the map of the rooms below and says what is absent from each.
+
+pub mod ambient;
