@@ -3,3 +3,4 @@
 //! ARCHITECTURE.md is the map of the rooms below and says what is absent from each.
 
 pub mod ambient;
+pub mod domain;

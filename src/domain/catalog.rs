@@ -1,0 +1,221 @@
+//! What can be asked for, under which rules: the checked configuration as the rules see it.
+//!
+//! A catalog is complete and consistent by construction; `config` builds it and reports everything that stands in the
+//! way. It holds no secret, only where one is to be found.
+
+use std::{collections::BTreeMap, num::NonZeroU8, path::PathBuf, time::Duration};
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{ChannelId, RoleName, UserId},
+    people::Circle,
+};
+
+/// Every role, and the limits that hold for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// The roles by name.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// What a person may ask for at most.
+    pub limits: Limits,
+    /// Who somebody is elsewhere, where the Slack e-mail address does not say.
+    pub aliases: BTreeMap<UserId, Alias>,
+    /// SHA-256 of the files this was read from, in hex: names a policy in the audit trail.
+    pub digest: String,
+}
+
+impl Catalog {
+    /// The role of this name, if there is one.
+    #[must_use]
+    pub fn role(&self, name: &RoleName) -> Option<&Role> {
+        self.roles.get(name)
+    }
+}
+
+/// What one person may have open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests made within the last 60 minutes.
+    pub requests_per_person_per_hour: u32,
+    /// Requests that await a decision.
+    pub pending_per_person: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_per_person_per_hour: 20, pending_per_person: 5 }
+    }
+}
+
+/// A person's names outside Slack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alias {
+    /// The user name in the AWS identity store.
+    pub aws_identity_center: Option<String>,
+    /// The object id in Entra.
+    pub azure_object_id: Option<String>,
+}
+
+/// What can be asked for by name.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// What people type.
+    pub name: RoleName,
+    /// What it is for, in the operator's words.
+    pub description: String,
+    /// The shortest a grant may be.
+    pub min_duration: Duration,
+    /// The longest a grant may be.
+    pub max_duration: Duration,
+    /// How long a grant is when nobody says.
+    pub default_duration: Duration,
+    /// Whether a reason must be given.
+    pub reason_required: bool,
+    /// A ticket id that must be found in the reason.
+    pub ticket: Option<Regex>,
+    /// Who may ask.
+    pub requesters: Requesters,
+    /// How long a request waits for its decision before it lapses.
+    pub approval_timeout: Duration,
+    /// Where the cards go.
+    pub channel: ChannelId,
+    /// The rules, in order: the first that fits decides.
+    pub rules: Vec<Rule>,
+    /// What an approval opens.
+    pub targets: Vec<Target>,
+}
+
+/// Who may ask for a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requesters {
+    /// Everybody in the workspace.
+    Everybody,
+    /// These people.
+    Only(Circle),
+}
+
+/// One rule of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule fits requests of at most this length; without it, any.
+    pub up_to: Option<Duration>,
+    /// How many different people must approve.
+    pub approvals: NonZeroU8,
+    /// Who may decide.
+    pub approvers: Circle,
+    /// Whether the requester may be one of them.
+    pub self_approval: bool,
+}
+
+/// One thing in one cloud that a role opens. It is frozen onto the grant, so that what was opened can be closed even
+/// after the role has left the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Target {
+    /// Sessions of an AWS role, minted when claimed.
+    AwsSts(AwsSts),
+    /// An entry in a cloud that lives in this process; for the playground.
+    Demo(Demo),
+}
+
+/// Sessions of one AWS role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsSts {
+    /// `arn:aws:iam::111122223333:role/prod-deploy`
+    pub role_arn: String,
+    /// Where the external id is kept that the role's trust policy asks for.
+    pub external_id: Option<SecretRef>,
+    /// A policy document, minified, that scopes sessions further down than the role does.
+    pub session_policy: Option<String>,
+    /// What an early end does to sessions that are still running.
+    pub early_end: EarlyEnd,
+}
+
+/// What happens to running sessions when a grant ends before its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EarlyEnd {
+    /// A policy on the role denies them everything, for this grant alone.
+    #[default]
+    DenyPolicy,
+    /// They run on until the grant's planned end, when their own session policy stops them.
+    None,
+}
+
+/// A target of the demo cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demo {
+    /// What is opened: the name of the role, since the configuration says no more.
+    pub name: String,
+}
+
+/// Where a secret is found; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretRef {
+    /// In this environment variable.
+    Env(String),
+    /// In this file, with white space around it cut off.
+    File(PathBuf),
+}
+
+/// Which room of `provider` a target belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderName {
+    /// AWS Security Token Service.
+    AwsSts,
+    /// The cloud of the playground.
+    Demo,
+}
+
+impl ProviderName {
+    /// The name as the configuration, the store and people write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsSts => "aws-sts",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// How a target's access comes to be and to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// Something exists in the cloud while the grant lives; grants on one access key share it.
+    Assignment,
+    /// Nothing exists until credentials are claimed; each grant has sessions of its own.
+    Session,
+}
+
+impl Target {
+    /// Who opens and closes it.
+    #[must_use]
+    pub fn provider(&self) -> ProviderName {
+        match self {
+            Self::AwsSts(_) => ProviderName::AwsSts,
+            Self::Demo(_) => ProviderName::Demo,
+        }
+    }
+
+    /// Whether credentials are claimed or an assignment exists.
+    #[must_use]
+    pub fn nature(&self) -> Nature {
+        match self {
+            Self::AwsSts(_) => Nature::Session,
+            Self::Demo(_) => Nature::Assignment,
+        }
+    }
+
+    /// What is opened, as the cloud names it.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        match self {
+            Self::AwsSts(sts) => &sts.role_arn,
+            Self::Demo(demo) => &demo.name,
+        }
+    }
+}

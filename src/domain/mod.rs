@@ -1,0 +1,9 @@
+//! What `jit` is about, as plain values and total functions.
+//!
+//! Nothing here does IO, reads a clock, knows SQL, Slack's API or a cloud's SDK: everything is a function of its
+//! arguments, so every rule can be tested by calling it.
+
+pub mod catalog;
+pub mod ids;
+pub mod people;
+pub mod time;
