@@ -3,7 +3,11 @@
 //! Nothing here does IO, reads a clock, knows SQL, Slack's API or a cloud's SDK: everything is a function of its
 //! arguments, so every rule can be tested by calling it.
 
+pub mod access;
 pub mod catalog;
+pub mod grant;
 pub mod ids;
 pub mod people;
+pub mod policy;
+pub mod request;
 pub mod time;

@@ -1,0 +1,138 @@
+//! An access: one target of one grant, and the key under which the cloud knows it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    catalog::{Nature, ProviderName, Target},
+    ids::{AccessId, GrantId, UserId},
+    request::IllegalTransition,
+};
+
+/// What `reconcile` works on: it should exist in the cloud exactly while some live grant covers it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccessKey {
+    /// Which room of `provider` looks after it.
+    pub provider: ProviderName,
+    /// Who has it, as the cloud names them.
+    pub principal: String,
+    /// What it opens, as the cloud names it.
+    pub resource: String,
+}
+
+impl AccessKey {
+    /// The key of this target for this holder.
+    ///
+    /// An assignment belongs to the person, so overlapping grants share it. A session belongs to its grant: the cloud
+    /// tells sessions apart by the grant's id, so each grant has a key of its own and none can cut another one off.
+    #[must_use]
+    pub fn of(target: &Target, holder: &UserId, grant: GrantId) -> Self {
+        let principal = match target.nature() {
+            Nature::Assignment => holder.to_string(),
+            Nature::Session => grant.to_string(),
+        };
+        Self { provider: target.provider(), principal, resource: target.resource().to_owned() }
+    }
+}
+
+impl fmt::Display for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}|{}", self.provider.as_str(), self.principal, self.resource)
+    }
+}
+
+/// One target of one grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Its id.
+    pub id: AccessId,
+    /// The grant it belongs to.
+    pub grant: GrantId,
+    /// The key the cloud knows it by.
+    pub key: AccessKey,
+    /// What it opens, frozen when the grant began.
+    pub target: Target,
+    /// Where it stands.
+    pub state: AccessState,
+    /// When the last claimed session expires by itself; written before the session is minted.
+    pub sessions_until: Option<Timestamp>,
+    /// Why it is not where it should be yet, in words for people.
+    pub note: Option<String>,
+    /// Since when it counts as stuck: still retried, and people should look.
+    pub stuck_since: Option<Timestamp>,
+}
+
+/// Where an access stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessState {
+    /// Owed by the grant; the cloud has not been asked.
+    Wanted,
+    /// The cloud is being asked.
+    Applying,
+    /// The cloud has confirmed it.
+    Live,
+    /// To be taken away; the cloud has not confirmed that yet.
+    Removing,
+    /// The cloud has it no more.
+    Gone,
+}
+
+/// What can happen to an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessEvent {
+    /// The cloud is about to be asked for it.
+    ApplyBegun,
+    /// The cloud has confirmed it.
+    Confirmed,
+    /// No live grant covers it any more.
+    NotCovered,
+    /// The cloud has confirmed that it is gone.
+    Removed,
+}
+
+impl AccessState {
+    /// The transition table. Repeating a step is not an error: every step may be tried again after a crash.
+    ///
+    /// # Errors
+    /// When the event cannot happen in this state.
+    pub fn apply(self, event: AccessEvent) -> Result<Self, IllegalTransition> {
+        match (self, event) {
+            (Self::Wanted | Self::Applying, AccessEvent::ApplyBegun) => Ok(Self::Applying),
+            (Self::Applying | Self::Live, AccessEvent::Confirmed) => Ok(Self::Live),
+            (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::NotCovered) => {
+                Ok(Self::Removing)
+            }
+            (Self::Removing | Self::Gone, AccessEvent::Removed) => Ok(Self::Gone),
+            (Self::Live | Self::Removing | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
+            (Self::Wanted | Self::Removing | Self::Gone, AccessEvent::Confirmed) => Err(self.forbids("a confirmation")),
+            (Self::Gone, AccessEvent::NotCovered) => Err(self.forbids("a removal")),
+            (Self::Wanted | Self::Applying | Self::Live, AccessEvent::Removed) => Err(self.forbids("a loss")),
+        }
+    }
+
+    fn forbids(self, event: &'static str) -> IllegalTransition {
+        IllegalTransition { state: self.name(), event }
+    }
+
+    /// The state's name in the store, the logs and the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::Applying => "applying",
+            Self::Live => "live",
+            Self::Removing => "removing",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Wanted, Self::Applying, Self::Live, Self::Removing, Self::Gone]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}

@@ -1,0 +1,273 @@
+//! Who may have what, decided by whom: from an ask to a verdict or a refusal, and from reviews to a decision.
+//!
+//! A verdict is computed once, when somebody asks, and frozen onto the request. When the last approval comes it is
+//! computed again from today's catalog, and the stricter of the two counts.
+
+use std::{collections::BTreeSet, num::NonZeroU8, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    catalog::{Catalog, Requesters, Role, Rule},
+    ids::{RoleName, UserId},
+    people::{Circle, Members},
+    time::seconds,
+};
+
+/// What somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Who asks.
+    pub requester: UserId,
+    /// The role as it was typed.
+    pub role: RoleName,
+    /// For how long; `None` means the role's default.
+    pub duration: Option<Duration>,
+    /// Why, in the requester's words; may be empty.
+    pub reason: String,
+}
+
+/// What the policy says to an ask: who may decide, how many of them, and for how long the access would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The rule that fits, counted from 1.
+    pub rule: usize,
+    /// The longest request that rule covers, if it says so.
+    pub up_to: Option<u64>,
+    /// How many different people must approve.
+    pub quorum: NonZeroU8,
+    /// Who may decide.
+    pub approvers: Circle,
+    /// Whether the requester counts as an approver.
+    pub self_approval: bool,
+    /// How long the access lasts, in seconds.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// How long the request may wait for its decision, in seconds.
+    #[serde(with = "seconds")]
+    pub approval_timeout: Duration,
+    /// Names the policy this was read from.
+    pub policy: String,
+}
+
+/// Why an ask goes no further; each variant has what a helpful answer needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum AskRefusal {
+    /// There is no such role.
+    UnknownRole {
+        /// What was typed.
+        asked: RoleName,
+        /// A role the requester may ask for whose name is close.
+        did_you_mean: Option<RoleName>,
+    },
+    /// The role exists, and is for others.
+    NotARequester {
+        /// The role.
+        role: RoleName,
+    },
+    /// The access would be longer than the role allows.
+    TooLong {
+        /// What was asked, in seconds.
+        asked: u64,
+        /// What is allowed, in seconds.
+        max: u64,
+    },
+    /// The access would be shorter than the role allows.
+    TooShort {
+        /// What was asked, in seconds.
+        asked: u64,
+        /// What is allowed, in seconds.
+        min: u64,
+    },
+    /// The role wants a reason.
+    ReasonMissing,
+    /// The role wants a ticket in the reason.
+    TicketMissing {
+        /// The pattern a ticket has.
+        pattern: String,
+    },
+    /// No rule of the role covers the ask.
+    NoRuleFits {
+        /// What was asked, in seconds.
+        asked: u64,
+    },
+    /// Too few people other than the requester may approve.
+    TooFewApprovers {
+        /// How many are needed.
+        needed: u8,
+        /// How many there are.
+        able: usize,
+    },
+    /// The requester has as many open requests as one may have.
+    TooManyPending {
+        /// The limit.
+        limit: u32,
+    },
+    /// The requester has asked as often as one may within an hour.
+    TooManyThisHour {
+        /// The limit.
+        limit: u32,
+    },
+}
+
+/// Says what the policy says to `ask`, or why it goes no further.
+///
+/// # Errors
+/// With the first rule that stands in the way.
+pub fn verdict(catalog: &Catalog, ask: &Ask, members: &Members) -> Result<Verdict, AskRefusal> {
+    let role = find_role(catalog, ask, members)?;
+    let duration = ask.duration.unwrap_or(role.default_duration);
+    check_duration(role, duration)?;
+    check_reason(role, &ask.reason)?;
+    let (place, rule) = role
+        .rules
+        .iter()
+        .enumerate()
+        .find(|(_, rule)| rule.up_to.is_none_or(|limit| duration <= limit))
+        .ok_or(AskRefusal::NoRuleFits { asked: duration.as_secs() })?;
+    check_quorum(rule, &ask.requester, members)?;
+    Ok(Verdict {
+        rule: place + 1,
+        up_to: rule.up_to.map(|limit| limit.as_secs()),
+        quorum: rule.approvals,
+        approvers: rule.approvers.clone(),
+        self_approval: rule.self_approval,
+        duration,
+        approval_timeout: role.approval_timeout,
+        policy: catalog.digest.clone(),
+    })
+}
+
+/// Whether this person may ask for the role at all.
+#[must_use]
+pub fn may_ask(role: &Role, person: &UserId, members: &Members) -> bool {
+    match &role.requesters {
+        Requesters::Everybody => true,
+        Requesters::Only(circle) => circle.contains(person, members),
+    }
+}
+
+fn find_role<'a>(catalog: &'a Catalog, ask: &Ask, members: &Members) -> Result<&'a Role, AskRefusal> {
+    let Some(role) = catalog.role(&ask.role) else {
+        let open_to_them = catalog.roles.values().filter(|role| may_ask(role, &ask.requester, members));
+        let did_you_mean = closest(&ask.role, open_to_them.map(|role| &role.name));
+        return Err(AskRefusal::UnknownRole { asked: ask.role.clone(), did_you_mean });
+    };
+    if may_ask(role, &ask.requester, members) {
+        Ok(role)
+    } else {
+        Err(AskRefusal::NotARequester { role: role.name.clone() })
+    }
+}
+
+fn closest<'a>(typed: &RoleName, names: impl Iterator<Item = &'a RoleName>) -> Option<RoleName> {
+    names
+        .map(|name| (strsim::damerau_levenshtein(typed.as_str(), name.as_str()), name))
+        .filter(|(distance, name)| *distance <= name.as_str().len().max(3) / 3)
+        .min()
+        .map(|(_, name)| name.clone())
+}
+
+fn check_duration(role: &Role, duration: Duration) -> Result<(), AskRefusal> {
+    let asked = duration.as_secs();
+    if duration > role.max_duration {
+        Err(AskRefusal::TooLong { asked, max: role.max_duration.as_secs() })
+    } else if duration < role.min_duration {
+        Err(AskRefusal::TooShort { asked, min: role.min_duration.as_secs() })
+    } else {
+        Ok(())
+    }
+}
+
+fn check_reason(role: &Role, reason: &str) -> Result<(), AskRefusal> {
+    if let Some(ticket) = &role.ticket
+        && !has_ticket(ticket, reason)
+    {
+        return Err(AskRefusal::TicketMissing { pattern: ticket.as_str().to_owned() });
+    }
+    if role.reason_required && reason.trim().is_empty() {
+        return Err(AskRefusal::ReasonMissing);
+    }
+    Ok(())
+}
+
+/// A ticket is found when the whole reason matches, or one word of it without the punctuation around it.
+fn has_ticket(ticket: &regex::Regex, reason: &str) -> bool {
+    let bare = |word: &str| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
+    ticket.is_match(reason)
+        || reason.split_whitespace().any(|word| ticket.is_match(word) || ticket.is_match(&bare(word)))
+}
+
+fn check_quorum(rule: &Rule, requester: &UserId, members: &Members) -> Result<(), AskRefusal> {
+    let Some(mut able) = rule.approvers.everybody(members) else {
+        return Ok(());
+    };
+    if !rule.self_approval {
+        able.remove(requester);
+    }
+    if able.len() < usize::from(rule.approvals.get()) {
+        return Err(AskRefusal::TooFewApprovers { needed: rule.approvals.get(), able: able.len() });
+    }
+    Ok(())
+}
+
+/// Why somebody's click on Approve or Deny does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum ReviewRefusal {
+    /// The rule does not name them.
+    NotAnApprover {
+        /// Who may decide.
+        approvers: Circle,
+    },
+    /// It is their own request.
+    OwnRequest,
+    /// They have approved already.
+    AlreadyApproved,
+    /// The request is decided, withdrawn or lapsed.
+    NotAwaiting,
+}
+
+impl Verdict {
+    /// Whether `person` may approve or deny what `requester` asked.
+    ///
+    /// # Errors
+    /// With the rule that forbids it.
+    pub fn may_review(&self, person: &UserId, requester: &UserId, members: &Members) -> Result<(), ReviewRefusal> {
+        if person == requester && !self.self_approval {
+            return Err(ReviewRefusal::OwnRequest);
+        }
+        if !self.approvers.contains(person, members) {
+            return Err(ReviewRefusal::NotAnApprover { approvers: self.approvers.clone() });
+        }
+        Ok(())
+    }
+
+    /// The stricter of the frozen verdict and today's: whoever counts must be named by both, and both quorums hold.
+    #[must_use]
+    pub fn tally(&self, today: &Self, requester: &UserId, approvals: &BTreeSet<UserId>, members: &Members) -> Tally {
+        let counts = |person: &&UserId| {
+            [self, today].iter().all(|verdict| verdict.may_review(person, requester, members).is_ok())
+        };
+        let given: BTreeSet<UserId> = approvals.iter().filter(counts).cloned().collect();
+        Tally { given, needed: self.quorum.max(today.quorum) }
+    }
+}
+
+/// How far a request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose approvals count.
+    pub given: BTreeSet<UserId>,
+    /// How many must count.
+    pub needed: NonZeroU8,
+}
+
+impl Tally {
+    /// Whether enough people have approved.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.given.len() >= usize::from(self.needed.get())
+    }
+}

@@ -1,0 +1,186 @@
+//! The clouds. The only room that talks to them.
+//!
+//! A provider is told what should be and says what is. It decides nothing: whether an access should exist is the
+//! business of `domain`, when to try again that of `job`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    access::AccessKey,
+    catalog::{ProviderName, SecretRef, Target},
+    ids::{GrantId, UserId},
+};
+
+pub mod aws;
+pub mod demo;
+
+/// What one cloud can do for one access key. Every call is bounded in time and safe to repeat after a crash.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Looks whether the access exists.
+    async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
+
+    /// Makes the cloud as `desired`, or takes a step towards it.
+    async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError>;
+
+    /// Mints credentials that stop working at `until`, whatever the cloud's own minimum is. Sessions only.
+    async fn claim(&self, work: &Work, until: Timestamp) -> Result<Credentials, ProviderError>;
+
+    /// Exchanges freshly claimed credentials for a link that signs a browser in. The link is a secret.
+    async fn console(&self, credentials: &Credentials) -> Result<SecretString, ProviderError>;
+}
+
+/// The providers by name.
+pub type Providers = BTreeMap<ProviderName, Arc<dyn Provider>>;
+
+/// The access that a call is about.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The key the cloud knows it by.
+    pub key: AccessKey,
+    /// What it opens.
+    pub target: Target,
+    /// The grant on whose behalf the call is made.
+    pub grant: GrantId,
+    /// Who holds that grant.
+    pub holder: Holder,
+    /// What the provider noted the last time.
+    pub receipt: Receipt,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// The holder of a grant, as clouds may need to know them.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The Slack user.
+    pub user: UserId,
+    /// The e-mail address in Slack, when the app may read it.
+    pub email: Option<String>,
+}
+
+/// What should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desired {
+    /// The access exists until `until`; a cloud that can end it by itself is told to.
+    Present {
+        /// The end of the grant.
+        until: Timestamp,
+    },
+    /// The access does not exist.
+    Absent {
+        /// When the grant was to end. From then on its sessions are dead by their own policy.
+        planned_end: Timestamp,
+        /// Until when claimed sessions may be running; `None` when nothing was claimed.
+        sessions_until: Option<Timestamp>,
+    },
+}
+
+/// What is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// The cloud has it.
+    Present,
+    /// The cloud does not have it.
+    Absent,
+    /// The cloud keeps no list of such things: sessions of a role.
+    CannotTell,
+}
+
+/// How far an `apply` came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It is as desired; the cloud has confirmed it.
+    Done {
+        /// What to remember of it.
+        receipt: Receipt,
+        /// When to call again with the same desire, to remove what the provider itself has left behind.
+        tidy_at: Option<Timestamp>,
+    },
+    /// Not yet; nothing is wrong.
+    LookAgain {
+        /// When.
+        at: Timestamp,
+        /// Why, in words for people.
+        because: String,
+    },
+}
+
+/// What a provider notes about an access: identifiers for the audit trail and for its own next step, never a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Receipt(pub BTreeMap<String, String>);
+
+/// Credentials that were claimed. They live in memory only; `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Credentials {
+    /// `ASIA…`: an identifier that CloudTrail shows too, not a secret.
+    pub access_key_id: String,
+    /// The secret key.
+    pub secret_access_key: SecretString,
+    /// The session token.
+    pub session_token: SecretString,
+    /// When AWS lets them expire by itself; their session policy may stop them sooner.
+    pub expires_at: Timestamp,
+    /// The region to start in.
+    pub region: String,
+    /// The partition: `aws`, `aws-us-gov` or `aws-cn`.
+    pub partition: String,
+}
+
+/// Why a cloud did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    /// What to do about it.
+    pub kind: ErrorKind,
+    /// What happened and what an operator must mend, in words for people; no secret, no credential.
+    pub message: String,
+}
+
+/// Kinds of failure by what they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A permission is missing. Somebody has to mend it.
+    Denied,
+    /// The thing to open does not exist.
+    NotFound,
+    /// Something else is changing the same thing. Try again.
+    Conflict,
+    /// Too many calls. Try again, not before `after`.
+    Throttled {
+        /// How long the cloud wants to be left alone.
+        after: Option<std::time::Duration>,
+    },
+    /// The cloud could not be reached, or failed before it did anything. Try again.
+    Unavailable,
+    /// The cloud may have done it. Observe before acting again.
+    Ambiguous,
+    /// The cloud understood and will never do this.
+    Refused,
+}
+
+impl ErrorKind {
+    /// Whether the same call can never succeed until a person changes something.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Denied | Self::NotFound | Self::Refused => true,
+            Self::Conflict | Self::Throttled { .. } | Self::Unavailable | Self::Ambiguous => false,
+        }
+    }
+}
+
+/// Reads a secret where the configuration says it is.
+pub trait Secrets: Send + Sync {
+    /// The secret, read now: a rotated one counts at once.
+    ///
+    /// # Errors
+    /// With words for an operator, naming the variable or the file.
+    fn read(&self, place: &SecretRef) -> Result<SecretString, String>;
+}
