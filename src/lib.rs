@@ -5,3 +5,5 @@
 pub mod ambient;
 pub mod domain;
 pub mod provider;
+pub mod store;
+pub mod usecase;

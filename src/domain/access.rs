@@ -1,11 +1,12 @@
 //! An access: one target of one grant, and the key under which the cloud knows it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    audit::Receipt,
     catalog::{Nature, ProviderName, Target},
     ids::{AccessId, GrantId, UserId},
     request::IllegalTransition,
@@ -43,6 +44,10 @@ impl fmt::Display for AccessKey {
     }
 }
 
+/// No session is ever asked for longer than this: what a role that was reached through another role allows, and short
+/// enough that cutting one off is rarely needed.
+pub const LONGEST_SESSION: Duration = Duration::from_hours(1);
+
 /// One target of one grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
@@ -50,14 +55,20 @@ pub struct Access {
     pub id: AccessId,
     /// The grant it belongs to.
     pub grant: GrantId,
+    /// Which of the role's targets, from 0.
+    pub position: u16,
     /// The key the cloud knows it by.
     pub key: AccessKey,
     /// What it opens, frozen when the grant began.
     pub target: Target,
     /// Where it stands.
     pub state: AccessState,
+    /// Identifiers that the provider noted: for the trail, and for its own next step.
+    pub receipt: Receipt,
     /// When the last claimed session expires by itself; written before the session is minted.
     pub sessions_until: Option<Timestamp>,
+    /// When the provider has to be called once more, to remove what it left behind itself.
+    pub tidy_at: Option<Timestamp>,
     /// Why it is not where it should be yet, in words for people.
     pub note: Option<String>,
     /// Since when it counts as stuck: still retried, and people should look.

@@ -180,6 +180,12 @@ impl ProviderName {
             Self::Demo => "demo",
         }
     }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::AwsSts, Self::Demo].into_iter().find(|provider| provider.as_str() == name)
+    }
 }
 
 /// How a target's access comes to be and to an end.

@@ -4,9 +4,11 @@
 //! arguments, so every rule can be tested by calling it.
 
 pub mod access;
+pub mod audit;
 pub mod catalog;
 pub mod grant;
 pub mod ids;
+pub mod job;
 pub mod people;
 pub mod policy;
 pub mod request;

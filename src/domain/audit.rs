@@ -1,0 +1,495 @@
+//! The audit trail: one fact for every step, each event carrying the hash of the one before.
+//!
+//! An event is complete in itself: who, what, when, why and who allowed it can be read from it alone, without the
+//! tables that have moved on since.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    grant::{EndCause, Grant},
+    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    policy::{AskRefusal, ReviewRefusal},
+    request::{Denier, Request},
+};
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person.
+    Person(UserId),
+    /// The bot itself: a deadline, an end, a cloud's answer.
+    Jit,
+    /// Whoever runs the bot.
+    Operator,
+}
+
+impl Actor {
+    /// One word for tables and exports: the Slack user id, `jit` or `operator`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Person(person) => person.as_str(),
+            Self::Jit => "jit",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Which request or grant an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The request.
+    pub request: RequestId,
+    /// The grant it became, from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
+    /// The short name both share.
+    pub code: Code,
+    /// Whose access it is.
+    pub requester: UserId,
+    /// To what.
+    pub role: RoleName,
+    /// For how many seconds.
+    pub seconds: u64,
+    /// Why, in the requester's words.
+    pub reason: String,
+}
+
+impl From<&Request> for Subject {
+    fn from(request: &Request) -> Self {
+        Self {
+            request: request.id,
+            grant: None,
+            code: request.code.clone(),
+            requester: request.requester.clone(),
+            role: request.role.clone(),
+            seconds: request.duration().as_secs(),
+            reason: request.reason.clone(),
+        }
+    }
+}
+
+impl From<&Grant> for Subject {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            request: grant.request,
+            grant: Some(grant.id),
+            code: grant.code.clone(),
+            requester: grant.holder.clone(),
+            role: grant.role.clone(),
+            seconds: u64::try_from(grant.ends_at.duration_since(grant.starts_at).as_secs()).unwrap_or(0),
+            reason: grant.reason.clone(),
+        }
+    }
+}
+
+/// What somebody tried to do to a request or a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attempt {
+    /// To approve a request.
+    Approve,
+    /// To deny a request.
+    Deny,
+    /// To withdraw a request.
+    Cancel,
+    /// To give a grant back.
+    End,
+    /// To take a grant back.
+    Revoke,
+    /// To claim credentials.
+    Claim,
+}
+
+/// Why a try came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum AttemptRefusal {
+    /// The review does not count.
+    Review {
+        /// Which rule says so.
+        why: ReviewRefusal,
+    },
+    /// The request or grant belongs to somebody else.
+    NotTheirs,
+    /// The request is closed, or the grant is over.
+    TooLate,
+    /// The grant has nothing to claim, or not yet.
+    NothingToClaim,
+    /// The link was used already, or is too old.
+    LinkSpent,
+    /// The cloud did not mint the credentials.
+    Cloud {
+        /// What stood in the way.
+        why: String,
+    },
+}
+
+/// How claimed credentials were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Shown on a page, for a shell or a profile.
+    Shell,
+    /// Exchanged for a console session in the browser.
+    Console,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// Somebody asked, and people are to decide.
+    RequestMade {
+        /// What was asked.
+        about: Subject,
+        /// The rule that fits, counted from 1.
+        rule: usize,
+        /// How many approvals it wants.
+        quorum: u8,
+        /// Until when it can be decided.
+        decide_by: Timestamp,
+        /// Names the policy.
+        policy: String,
+    },
+    /// Somebody asked, and the policy said no.
+    AskRefused {
+        /// The role that was typed.
+        role: RoleName,
+        /// The reason that was given.
+        reason: String,
+        /// Why not.
+        refusal: AskRefusal,
+    },
+    /// Somebody approved, and more approvals are needed.
+    ReviewGiven {
+        /// The request.
+        about: Subject,
+        /// How many approvals count now.
+        given: usize,
+        /// How many are needed.
+        needed: u8,
+    },
+    /// The quorum was reached and the grant began.
+    RequestApproved {
+        /// The grant.
+        about: Subject,
+        /// Whose approvals counted.
+        approvers: Vec<UserId>,
+        /// When it ends.
+        ends_at: Timestamp,
+        /// Names today's policy, which agreed.
+        policy: String,
+    },
+    /// A person or today's policy said no.
+    RequestDenied {
+        /// The request.
+        about: Subject,
+        /// Who or what.
+        by: Denier,
+    },
+    /// The requester withdrew.
+    RequestCancelled {
+        /// The request.
+        about: Subject,
+    },
+    /// Nobody decided in time.
+    RequestLapsed {
+        /// The request.
+        about: Subject,
+    },
+    /// The cloud has confirmed the access.
+    AccessLive {
+        /// The grant.
+        about: Subject,
+        /// What was opened.
+        resource: String,
+        /// What the cloud called it; identifiers only.
+        receipt: Receipt,
+    },
+    /// Every access is confirmed.
+    GrantActive {
+        /// The grant.
+        about: Subject,
+        /// Whose approvals counted.
+        approvers: Vec<UserId>,
+        /// When it ends.
+        ends_at: Timestamp,
+    },
+    /// Credentials were minted and handed to the holder.
+    CredentialsClaimed {
+        /// The grant.
+        about: Subject,
+        /// What they open.
+        resource: String,
+        /// `ASIA…`: an identifier that the cloud's own trail shows too.
+        access_key_id: String,
+        /// In what form.
+        purpose: Purpose,
+        /// When they stop working.
+        until: Timestamp,
+    },
+    /// Somebody tried something that is not theirs to do, or no longer possible.
+    AttemptRefused {
+        /// What it was about.
+        about: Subject,
+        /// What they tried.
+        attempt: Attempt,
+        /// Why it came to nothing.
+        refusal: AttemptRefusal,
+    },
+    /// The end of a grant has begun.
+    GrantEnding {
+        /// The grant.
+        about: Subject,
+        /// Why.
+        cause: EndCause,
+    },
+    /// Sessions that were still running were cut off.
+    AccessRemoved {
+        /// The grant.
+        about: Subject,
+        /// What was closed.
+        resource: String,
+        /// What the cloud was told; identifiers only.
+        receipt: Receipt,
+    },
+    /// The grant is over and nothing of it is left.
+    GrantEnded {
+        /// The grant.
+        about: Subject,
+        /// Why.
+        cause: EndCause,
+    },
+    /// A grant could not be given, and nothing of the attempt is left.
+    GrantFailed {
+        /// The grant.
+        about: Subject,
+        /// What stood in the way.
+        why: String,
+    },
+    /// The cloud does not do what it should, again and again. Still being tried.
+    AccessStuck {
+        /// The grant.
+        about: Subject,
+        /// What it is about.
+        resource: String,
+        /// What is known.
+        why: String,
+    },
+    /// The bot runs under this policy from now on.
+    PolicyLoaded {
+        /// Names the policy.
+        policy: String,
+        /// How many roles it has.
+        roles: usize,
+    },
+    /// A changed policy was refused as a whole; the one before stays in force.
+    PolicyRefused {
+        /// How many problems it has.
+        problems: usize,
+    },
+}
+
+/// Identifiers that a cloud gave, for the trail.
+pub type Receipt = std::collections::BTreeMap<String, String>;
+
+impl Fact {
+    /// The request or grant it is about, if it is about one.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::RequestMade { about, .. }
+            | Self::ReviewGiven { about, .. }
+            | Self::RequestApproved { about, .. }
+            | Self::RequestDenied { about, .. }
+            | Self::RequestCancelled { about }
+            | Self::RequestLapsed { about }
+            | Self::AccessLive { about, .. }
+            | Self::GrantActive { about, .. }
+            | Self::CredentialsClaimed { about, .. }
+            | Self::AttemptRefused { about, .. }
+            | Self::GrantEnding { about, .. }
+            | Self::AccessRemoved { about, .. }
+            | Self::GrantEnded { about, .. }
+            | Self::GrantFailed { about, .. }
+            | Self::AccessStuck { about, .. } => Some(about),
+            Self::AskRefused { .. } | Self::PolicyLoaded { .. } | Self::PolicyRefused { .. } => None,
+        }
+    }
+}
+
+/// An event as it stands in the store: exactly the text that was hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Its place in the chain, from 1 without gaps.
+    pub seq: i64,
+    /// When it happened: microseconds since 1970, UTC.
+    pub at: i64,
+    /// Who did it, as [`Actor::as_str`] writes them.
+    pub actor: String,
+    /// The fact's kind, such as `request_made`.
+    pub kind: String,
+    /// The request it is about.
+    pub request_id: Option<String>,
+    /// The grant it is about.
+    pub grant_id: Option<String>,
+    /// The fact as JSON.
+    pub fact: String,
+    /// The hash of the event before; 64 zeros for the first.
+    pub prev: String,
+    /// SHA-256 over all of the above, in hex.
+    pub hash: String,
+}
+
+/// What stands before the first event.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Event {
+    /// Links a fact to the chain whose last event is `seq - 1` with hash `prev`.
+    ///
+    /// # Errors
+    /// When the fact cannot be written as JSON.
+    pub fn link(seq: i64, at: Timestamp, actor: &Actor, fact: &Fact, prev: &str) -> Result<Self, serde_json::Error> {
+        let json = serde_json::to_value(fact)?;
+        let subject = fact.subject();
+        let mut event = Self {
+            seq,
+            at: at.as_microsecond(),
+            actor: actor.as_str().to_owned(),
+            kind: json["kind"].as_str().unwrap_or_default().to_owned(),
+            request_id: subject.map(|about| about.request.to_string()),
+            grant_id: subject.and_then(|about| about.grant).map(|grant| grant.to_string()),
+            fact: json.to_string(),
+            prev: prev.to_owned(),
+            hash: String::new(),
+        };
+        event.hash = event.computed_hash();
+        Ok(event)
+    }
+
+    /// The hash this event should carry. Each part is preceded by its length, so that no two events read the same.
+    #[must_use]
+    pub fn computed_hash(&self) -> String {
+        let absent = String::new();
+        let (seq, at) = (self.seq.to_string(), self.at.to_string());
+        let parts = [
+            &self.prev,
+            &seq,
+            &at,
+            &self.actor,
+            &self.kind,
+            self.request_id.as_ref().unwrap_or(&absent),
+            self.grant_id.as_ref().unwrap_or(&absent),
+            &self.fact,
+        ];
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hex::encode(hasher.finalize())
+    }
+}
+
+/// Where a chain is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// An event's content does not fit its hash.
+    #[error("event {seq} was altered: its content does not fit its hash")]
+    Altered {
+        /// Which event.
+        seq: i64,
+    },
+    /// Events are missing before this one.
+    #[error("event {expected} was removed: event {found} stands in its place")]
+    Removed {
+        /// Which event should have come.
+        expected: i64,
+        /// Which came.
+        found: i64,
+    },
+    /// An event does not follow from the one before it.
+    #[error("event {seq} was inserted or replaced: it does not follow from the event before it")]
+    Inserted {
+        /// Which event.
+        seq: i64,
+    },
+    /// The end of the chain is missing.
+    #[error("event {expected} was removed: the trail ends at event {last}, but {head} were written")]
+    Truncated {
+        /// The first one that is missing.
+        expected: i64,
+        /// The last one that is there.
+        last: i64,
+        /// How many there should be.
+        head: i64,
+    },
+    /// The chain is sound in itself, but ends in another event than was noted.
+    #[error("event {seq} was replaced: its hash is not the one noted when it was written")]
+    OtherHead {
+        /// Which event.
+        seq: i64,
+    },
+}
+
+/// Walks a chain from its first event and finds the first that is not as it was written.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    last: i64,
+    hash: String,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self { last: 0, hash: GENESIS.to_owned() }
+    }
+}
+
+impl Verifier {
+    /// Looks at the next event.
+    ///
+    /// # Errors
+    /// When it is not the event that was written in this place.
+    pub fn check(&mut self, event: &Event) -> Result<(), Broken> {
+        let expected = self.last + 1;
+        if event.seq > expected {
+            return Err(Broken::Removed { expected, found: event.seq });
+        }
+        if event.seq < expected || event.prev != self.hash {
+            return Err(Broken::Inserted { seq: event.seq });
+        }
+        if event.computed_hash() != event.hash {
+            return Err(Broken::Altered { seq: event.seq });
+        }
+        self.last = event.seq;
+        self.hash.clone_from(&event.hash);
+        Ok(())
+    }
+
+    /// Compares the end of the chain with the head that was noted when the last event was written.
+    ///
+    /// # Errors
+    /// When events are missing at the end, or the last one is another.
+    pub fn finish(&self, head: i64, hash: &str) -> Result<(), Broken> {
+        if self.last < head {
+            return Err(Broken::Truncated { expected: self.last + 1, last: self.last, head });
+        }
+        if self.last > head {
+            return Err(Broken::Inserted { seq: head + 1 });
+        }
+        if self.hash != hash {
+            return Err(Broken::OtherHead { seq: self.last });
+        }
+        Ok(())
+    }
+
+    /// The last event that was looked at, and its hash.
+    #[must_use]
+    pub fn head(&self) -> (i64, &str) {
+        (self.last, &self.hash)
+    }
+}

@@ -1,0 +1,203 @@
+//! Accesses: the rows that owe a revocation.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{
+    StoreError, Tx,
+    row::{changed_one, from_json, id, json, micros, moment_or_none, unknown},
+};
+use crate::domain::{
+    access::{Access, AccessKey, AccessState},
+    catalog::ProviderName,
+    ids::{AccessId, GrantId},
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    grant_id: String,
+    position: i64,
+    provider: String,
+    principal: String,
+    resource: String,
+    target: String,
+    state: String,
+    receipt: String,
+    sessions_until: Option<i64>,
+    tidy_at: Option<i64>,
+    note: Option<String>,
+    stuck_since: Option<i64>,
+}
+
+/// How many things there are in which state, for the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Requests that await a decision.
+    pub awaiting_requests: i64,
+    /// Grants by state, those that are over left out.
+    pub grants: BTreeMap<String, i64>,
+    /// Accesses that people should look at.
+    pub stuck_accesses: i64,
+    /// Jobs that are waiting or running.
+    pub jobs: i64,
+}
+
+impl Tx {
+    /// Keeps a new access.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn insert_access(&mut self, access: &Access) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into access (id, grant_id, position, access_key, provider, principal, resource, target, state, receipt)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(access.id.to_string())
+        .bind(access.grant.to_string())
+        .bind(i64::from(access.position))
+        .bind(access.key.to_string())
+        .bind(access.key.provider.as_str())
+        .bind(&access.key.principal)
+        .bind(&access.key.resource)
+        .bind(json("access", &access.target)?)
+        .bind(access.state.name())
+        .bind(json("access", &access.receipt)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Every access under this key, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn accesses_under(&mut self, key: &AccessKey) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as("select * from access where access_key = $1 order by grant_id, position")
+            .bind(key.to_string())
+            .fetch_all(&mut *self.conn)
+            .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Every access of this grant, in the order of the role's targets.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn accesses_of(&mut self, grant: GrantId) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as("select * from access where grant_id = $1 order by position")
+            .bind(grant.to_string())
+            .fetch_all(&mut *self.conn)
+            .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// The access with this id.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn load_access(&mut self, access: AccessId) -> Result<Access, StoreError> {
+        let row: Option<Row> = sqlx::query_as("select * from access where id = $1")
+            .bind(access.to_string())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        row.ok_or_else(|| StoreError::Missing { what: "access", key: access.to_string() })?.read()
+    }
+
+    /// Writes an access back that was read in the state `was`.
+    ///
+    /// # Errors
+    /// When it is in another state by now, or the store fails.
+    pub async fn save_access(&mut self, access: &Access, was: AccessState) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "update access set state = $3, receipt = $4, tidy_at = $5, note = $6, stuck_since = $7
+             where id = $1 and state = $2",
+        )
+        .bind(access.id.to_string())
+        .bind(was.name())
+        .bind(access.state.name())
+        .bind(json("access", &access.receipt)?)
+        .bind(access.tidy_at.map(micros))
+        .bind(&access.note)
+        .bind(access.stuck_since.map(micros))
+        .execute(&mut *self.conn)
+        .await?;
+        changed_one(done.rows_affected(), "access", access.id)
+    }
+
+    /// Notes that a session is about to be minted which may run until `until`; never shortens what was noted before.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn extend_sessions(&mut self, access: AccessId, until: Timestamp) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "update access set sessions_until = max(coalesce(sessions_until, 0), $2) where id = $1 and state = 'live'",
+        )
+        .bind(access.to_string())
+        .bind(micros(until))
+        .execute(&mut *self.conn)
+        .await?;
+        changed_one(done.rows_affected(), "access", access)
+    }
+
+    /// Who holds something in which cloud by which key, for the keys that are not settled: what a start looks at.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unsettled_keys(&mut self) -> Result<Vec<AccessKey>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from access where state in ('wanted', 'applying', 'removing') or tidy_at is not null
+             order by access_key",
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let mut keys: Vec<AccessKey> =
+            rows.into_iter().map(|row| row.read().map(|access| access.key)).collect::<Result<_, _>>()?;
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// Counts for the metrics.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn occupancy(&mut self) -> Result<Occupancy, StoreError> {
+        let conn = &mut *self.conn;
+        let (awaiting_requests, stuck_accesses, jobs): (i64, i64, i64) = sqlx::query_as(
+            "select (select count(*) from request where state = 'awaiting'),
+                    (select count(*) from access where stuck_since is not null and state <> 'gone'),
+                    (select count(*) from job)",
+        )
+        .fetch_one(&mut *conn)
+        .await?;
+        let grants: Vec<(String, i64)> = sqlx::query_as(
+            "select state, count(*) from grant_ where state in ('applying', 'active', 'ending') group by state",
+        )
+        .fetch_all(conn)
+        .await?;
+        Ok(Occupancy { awaiting_requests, stuck_accesses, jobs, grants: grants.into_iter().collect() })
+    }
+}
+
+impl Row {
+    fn read(self) -> Result<Access, StoreError> {
+        Ok(Access {
+            id: id("access", &self.id)?,
+            grant: id("access", &self.grant_id)?,
+            position: u16::try_from(self.position).map_err(|error| StoreError::corrupt("access", error))?,
+            key: AccessKey {
+                provider: ProviderName::from_name(&self.provider).ok_or_else(|| unknown("access", &self.provider))?,
+                principal: self.principal,
+                resource: self.resource,
+            },
+            target: from_json("access", &self.target)?,
+            state: AccessState::from_name(&self.state).ok_or_else(|| unknown("access", &self.state))?,
+            receipt: from_json("access", &self.receipt)?,
+            sessions_until: moment_or_none("access", self.sessions_until)?,
+            tidy_at: moment_or_none("access", self.tidy_at)?,
+            note: self.note,
+            stuck_since: moment_or_none("access", self.stuck_since)?,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! The audit trail. Events are added and read, never changed or removed.
+
+use jiff::Timestamp;
+
+use super::{StoreError, Tx, row::micros};
+use crate::domain::{
+    audit::{Actor, Event, Fact},
+    ids::ChannelId,
+    job::Job,
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    seq: i64,
+    at: i64,
+    actor: String,
+    kind: String,
+    request_id: Option<String>,
+    grant_id: Option<String>,
+    fact: String,
+    prev: String,
+    hash: String,
+}
+
+/// The end of the trail as it was noted with the last event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The place of the last event.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl Tx {
+    /// Adds a fact to the trail and has every channel that follows it told.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn record(&mut self, at: Timestamp, actor: &Actor, fact: &Fact) -> Result<(), StoreError> {
+        let head = self.audit_head().await?;
+        let event = Event::link(head.seq + 1, at, actor, fact, &head.hash)
+            .map_err(|error| StoreError::corrupt("audit_event", error))?;
+        sqlx::query(
+            "insert into audit_event (seq, at, actor, kind, request_id, grant_id, fact, prev, hash)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(event.seq)
+        .bind(event.at)
+        .bind(&event.actor)
+        .bind(&event.kind)
+        .bind(&event.request_id)
+        .bind(&event.grant_id)
+        .bind(&event.fact)
+        .bind(&event.prev)
+        .bind(&event.hash)
+        .execute(&mut *self.conn)
+        .await?;
+        sqlx::query("update audit_head set seq = $1, hash = $2 where only_row = 1")
+            .bind(event.seq)
+            .bind(&event.hash)
+            .execute(&mut *self.conn)
+            .await?;
+        let followers: Vec<(String,)> = sqlx::query_as("select channel from feed").fetch_all(&mut *self.conn).await?;
+        for (channel,) in followers {
+            self.enqueue(&Job::PostFeed(ChannelId(channel)), at).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of the trail.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn audit_head(&mut self) -> Result<Chain, StoreError> {
+        let (seq, hash): (i64, String) =
+            sqlx::query_as("select seq, hash from audit_head where only_row = 1").fetch_one(&mut *self.conn).await?;
+        Ok(Chain { seq, hash })
+    }
+
+    /// At most `most` events after the place `seq`, in the order of the trail.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn events_after(&mut self, seq: i64, most: u32) -> Result<Vec<Event>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as("select * from audit_event where seq > $1 order by seq limit $2")
+            .bind(seq)
+            .bind(i64::from(most))
+            .fetch_all(&mut *self.conn)
+            .await?;
+        Ok(rows.into_iter().map(Row::read).collect())
+    }
+
+    /// The policy that was last noted as in force.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_policy(&mut self) -> Result<Option<String>, StoreError> {
+        let fact: Option<(String,)> = sqlx::query_as(
+            "select json_extract(fact, '$.policy') from audit_event where kind = 'policy_loaded' order by seq desc limit 1",
+        )
+        .fetch_optional(&mut *self.conn)
+        .await?;
+        Ok(fact.map(|(policy,)| policy))
+    }
+
+    /// The place before the first event at or after `since`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn place_before(&mut self, since: Timestamp) -> Result<i64, StoreError> {
+        let (seq,): (i64,) = sqlx::query_as(
+            "select coalesce((select min(seq) - 1 from audit_event where at >= $1),
+                             (select coalesce(max(seq), 0) from audit_event))",
+        )
+        .bind(micros(since))
+        .fetch_one(&mut *self.conn)
+        .await?;
+        Ok(seq)
+    }
+}
+
+impl Row {
+    fn read(self) -> Event {
+        let Self { seq, at, actor, kind, request_id, grant_id, fact, prev, hash } = self;
+        Event { seq, at, actor, kind, request_id, grant_id, fact, prev, hash }
+    }
+}

@@ -1,0 +1,160 @@
+//! The only place that knows SQL.
+//!
+//! All writes go through one connection and are committed in groups: a handler's change, its audit event and the jobs
+//! it causes are one savepoint, and the caller hears of success only after the commit that made it durable.
+
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use sqlx::{
+    Sqlite, SqlitePool,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::Notify;
+
+mod access;
+mod audit;
+mod card;
+mod claim_link;
+mod delivery;
+mod error;
+mod feed;
+mod grant;
+mod job;
+mod people;
+mod request;
+mod row;
+mod writer;
+
+pub use access::Occupancy;
+pub use audit::Chain;
+pub use card::{Card, CardKind};
+pub use claim_link::ClaimLink;
+pub use error::StoreError;
+pub use feed::Feed;
+
+/// A unit of work on the store: reads and writes that see each other and are kept or lost together.
+#[derive(Debug)]
+pub struct Tx {
+    conn: PoolConnection<Sqlite>,
+    enqueued: bool,
+}
+
+/// The store: SQLite in one file, in WAL mode, with every commit on disk before it is answered.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: writer::Writer,
+    readers: SqlitePool,
+    wake: Arc<Notify>,
+}
+
+/// How many reads may run beside each other.
+const READERS: u32 = 4;
+
+impl Store {
+    /// Opens the store at a URL such as `sqlite:jit.db`, makes it if it is missing, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the migrations fail.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = options(url)?.create_if_missing(true);
+        let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = one.connect_with(options.clone()).await?;
+        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        let wake = Arc::new(Notify::new());
+        let tx = Tx { conn: pool.acquire().await?, enqueued: false };
+        Ok(Self { writer: writer::Writer::start(tx, wake.clone()), readers, wake })
+    }
+
+    /// Opens an existing store for reading alone, beside a running bot.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is not a store.
+    pub async fn open_read_only(url: &str) -> Result<Reader, StoreError> {
+        let options = options(url)?.read_only(true);
+        Ok(Reader(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
+    /// Runs `work` as one unit and answers once it is on disk. Its error, or a panic in it, undoes all of it.
+    ///
+    /// # Errors
+    /// When the work fails, or when it could not be made durable.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        self.writer.run(work).await
+    }
+
+    /// Runs `work` on one consistent view of the store.
+    ///
+    /// # Errors
+    /// When the work fails.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        read(&self.readers, work).await
+    }
+
+    /// Wakes whoever waits for jobs; every commit that enqueued one does this by itself.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        self.wake.clone()
+    }
+
+    /// Answers what was handed in, then closes the files.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+/// A store that is only read, by the command line.
+#[derive(Debug)]
+pub struct Reader(SqlitePool);
+
+impl Reader {
+    /// Runs `work` on one consistent view of the store.
+    ///
+    /// # Errors
+    /// When the work fails.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        read(&self.0, work).await
+    }
+}
+
+async fn read<T, F>(pool: &SqlitePool, work: F) -> Result<T, StoreError>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+{
+    let mut tx = Tx { conn: pool.acquire().await?, enqueued: false };
+    sqlx::query("begin").execute(&mut *tx.conn).await?;
+    let outcome = work(&mut tx).await;
+    if sqlx::query("rollback").execute(&mut *tx.conn).await.is_err() {
+        tx.conn.close_on_drop();
+    }
+    outcome
+}
+
+/// `synchronous=FULL`: an answer that was given survives a power cut.
+fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::from_str(url)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(2))
+        .foreign_keys(true))
+}
+
+/// The file behind a store's URL, if it is one.
+#[must_use]
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    Some(options.get_filename().to_owned())
+}

@@ -1,0 +1,119 @@
+//! Group commit: one connection that writes, one transaction for whatever waits, one savepoint for each unit of work.
+//!
+//! With `synchronous=FULL` a commit costs a sync of the disk. Sharing it among everything that waits takes the store
+//! from hundreds of units a second to thousands, and nobody is answered before the shared commit is on disk.
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+
+use futures::{FutureExt, future::BoxFuture};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{StoreError, Tx};
+
+/// How many units share one commit at most; more would only make the first ones wait.
+const GROUP: usize = 64;
+/// How many units may wait before callers are held back.
+const QUEUE: usize = 1024;
+
+/// A handle to the task that writes.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Unit>,
+}
+
+/// Runs the work and says whether to keep it; what it gives back answers the caller.
+type Unit = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Ran> + Send>;
+
+struct Ran {
+    keep: bool,
+    answer: Answer,
+}
+
+/// Tells the caller how the commit went.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+impl Writer {
+    pub(super) fn start(tx: Tx, wake: Arc<Notify>) -> Self {
+        let (queue, units) = mpsc::channel(QUEUE);
+        tokio::spawn(write_groups(tx, units, wake));
+        Self { queue }
+    }
+
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let unit: Unit = Box::new(move |tx| {
+            Box::pin(async move {
+                let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
+                let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
+                let keep = outcome.is_ok();
+                let answer: Answer = Box::new(move |committed| {
+                    // A caller that has gone away was answered by its own timeout; the work stands all the same.
+                    let _ = reply.send(committed.and(outcome));
+                });
+                Ran { keep, answer }
+            })
+        });
+        self.queue.send(unit).await.map_err(|_closed| StoreError::Closed)?;
+        answer.await.map_err(|_untried| StoreError::CommitFailed("its turn never came".to_owned()))?
+    }
+
+    /// Waits until everything handed in so far is written.
+    pub(super) async fn close(&self) {
+        // An empty unit is answered after all that came before it.
+        let _ = self.run(|_tx| Box::pin(async { Ok(()) })).await;
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Notify>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while units.recv_many(&mut group, GROUP).await > 0 {
+        let mut answers = Vec::with_capacity(group.len());
+        let committed = write_group(&mut tx, &mut group, &mut answers).await;
+        let failure = committed.err().map(|error| error.to_string());
+        // Whatever is left of the group was not even tried; it fails with the rest.
+        group.clear();
+        if failure.is_some() {
+            let _ = tx.execute("rollback").await;
+            tx.enqueued = false;
+        }
+        for answer in answers {
+            answer(failure.clone().map_or(Ok(()), |why| Err(StoreError::CommitFailed(why))));
+        }
+        if std::mem::take(&mut tx.enqueued) {
+            wake.notify_one();
+        }
+    }
+}
+
+/// A unit that fails is undone alone. When the database has undone the whole transaction (a full disk can do that), a
+/// savepoint is no longer there, the next statement says so, and the group fails as a whole.
+async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    tx.execute("begin immediate").await?;
+    for unit in group.drain(..) {
+        tx.execute("savepoint unit").await?;
+        let ran = unit(tx).await;
+        answers.push(ran.answer);
+        if !ran.keep {
+            tx.execute("rollback to unit").await?;
+        }
+        tx.execute("release unit").await?;
+    }
+    tx.execute("commit").await
+}
+
+impl Tx {
+    async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statement).execute(&mut *self.conn).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! End a grant: because its time is over, because its holder gives it back, because an approver takes it back, or
+//! because it could not be given in the first place.
+
+use super::Env;
+use crate::{
+    domain::{
+        audit::{Actor, Attempt, AttemptRefusal, Fact, Subject},
+        grant::{EndCause, Grant, GrantEvent, GrantState},
+        ids::{Code, GrantId, UserId},
+        job::Job,
+    },
+    store::{StoreError, Tx},
+};
+
+/// Why a grant was not ended.
+#[derive(Debug, Clone)]
+pub enum Refused {
+    /// There is none of that name.
+    Unknown,
+    /// It is for somebody else to do.
+    NotTheirs(Grant),
+    /// It is ending or over.
+    TooLate(Grant),
+}
+
+/// The holder gives the grant back.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_back(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<Result<Grant, Refused>, StoreError> {
+    let Some(grant) = tx.lookup_grant(id).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let theirs = grant.holder == *by;
+    end_early(tx, env, by, grant, theirs, Attempt::End, EndCause::GivenBack).await
+}
+
+/// The holder gives the grant back, by its short name.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_back_by_code(
+    tx: &mut Tx,
+    env: &Env,
+    by: &UserId,
+    code: &Code,
+) -> Result<Result<Grant, Refused>, StoreError> {
+    match tx.lookup_grant_by_code(code).await? {
+        Some(grant) => give_back(tx, env, by, grant.id).await,
+        None => Ok(Err(Refused::Unknown)),
+    }
+}
+
+/// Somebody who may decide on the request takes the grant back. The holder is never kept from it either.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<Result<Grant, Refused>, StoreError> {
+    let Some(grant) = tx.lookup_grant(id).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let verdict = tx.load_request(grant.request).await?.verdict;
+    let members = env.members(tx).await?;
+    let theirs = grant.holder == *by || verdict.approvers.contains(by, &members);
+    let cause = if grant.holder == *by { EndCause::GivenBack } else { EndCause::Revoked { by: by.clone() } };
+    end_early(tx, env, by, grant, theirs, Attempt::Revoke, cause).await
+}
+
+async fn end_early(
+    tx: &mut Tx,
+    env: &Env,
+    by: &UserId,
+    grant: Grant,
+    theirs: bool,
+    attempt: Attempt,
+    cause: EndCause,
+) -> Result<Result<Grant, Refused>, StoreError> {
+    let actor = Actor::Person(by.clone());
+    let refuse = |refusal| Fact::AttemptRefused { about: Subject::from(&grant), attempt, refusal };
+    if !theirs {
+        tx.record(env.now, &actor, &refuse(AttemptRefusal::NotTheirs)).await?;
+        return Ok(Err(Refused::NotTheirs(grant)));
+    }
+    if !grant.covers(env.now) {
+        tx.record(env.now, &actor, &refuse(AttemptRefusal::TooLate)).await?;
+        return Ok(Err(Refused::TooLate(grant)));
+    }
+    begin(tx, env, grant, &actor, cause).await.map(Ok)
+}
+
+/// Ends the grant if its time is over. Called when it is, and harmless at any other time.
+///
+/// # Errors
+/// When the store fails.
+pub async fn expire(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreError> {
+    let grant = tx.load_grant(id).await?;
+    match grant.state {
+        GrantState::Applying if env.now >= grant.ends_at => {
+            let why = "its time was over before the cloud had confirmed it".to_owned();
+            begin(tx, env, grant, &Actor::Jit, EndCause::NotGrantable { why }).await?;
+        }
+        GrantState::Active { .. } if env.now >= grant.ends_at => {
+            begin(tx, env, grant, &Actor::Jit, EndCause::Expired).await?;
+        }
+        GrantState::Applying | GrantState::Active { .. } => {
+            tx.enqueue(&Job::EndGrant(id), grant.ends_at).await?;
+        }
+        GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => {}
+    }
+    Ok(())
+}
+
+/// Ends a grant that a cloud will not give.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_up(tx: &mut Tx, env: &Env, id: GrantId, why: String) -> Result<(), StoreError> {
+    let grant = tx.load_grant(id).await?;
+    match grant.state {
+        GrantState::Applying => {
+            begin(tx, env, grant, &Actor::Jit, EndCause::NotGrantable { why }).await?;
+        }
+        GrantState::Active { .. }
+        | GrantState::Ending { .. }
+        | GrantState::Ended { .. }
+        | GrantState::Failed { .. } => {}
+    }
+    Ok(())
+}
+
+/// From here on nothing can be claimed, and the clouds are told.
+async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: EndCause) -> Result<Grant, StoreError> {
+    let state = grant.state.apply(GrantEvent::EndCalled { at: env.now, cause: cause.clone() })?;
+    tx.move_grant(&grant, &state).await?;
+    tx.record(env.now, actor, &Fact::GrantEnding { about: Subject::from(&grant), cause }).await?;
+    tx.drop_job(&Job::EndGrant(grant.id)).await?;
+    for access in tx.accesses_of(grant.id).await? {
+        tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;
+    }
+    tx.refresh_cards(grant.request, env.now).await?;
+    grant.state = state;
+    Ok(grant)
+}

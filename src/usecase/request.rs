@@ -1,0 +1,87 @@
+//! Ask for a role.
+
+use jiff::SignedDuration;
+
+use super::Env;
+use crate::{
+    domain::{
+        audit::{Actor, Fact, Subject},
+        catalog::{Catalog, Limits},
+        ids::{CardId, ChannelId, RequestId, UserId},
+        job::Job,
+        policy::{self, Ask, AskRefusal, Verdict},
+        request::{Request, RequestState},
+    },
+    store::{CardKind, StoreError, Tx},
+};
+
+/// Makes a request that people are to decide, and has a card posted; or says which rule stands in the way.
+///
+/// # Errors
+/// When the store fails.
+pub async fn request(tx: &mut Tx, env: &Env, ask: Ask) -> Result<Result<Request, AskRefusal>, StoreError> {
+    match judge(tx, env, &ask).await? {
+        Ok(verdict) => keep(tx, env, ask, verdict).await.map(Ok),
+        Err(refusal) => {
+            let fact = Fact::AskRefused { role: ask.role, reason: ask.reason, refusal: refusal.clone() };
+            tx.record(env.now, &Actor::Person(ask.requester), &fact).await?;
+            Ok(Err(refusal))
+        }
+    }
+}
+
+async fn judge(tx: &mut Tx, env: &Env, ask: &Ask) -> Result<Result<Verdict, AskRefusal>, StoreError> {
+    let members = env.members(tx).await?;
+    let verdict = match policy::verdict(&env.catalog, ask, &members) {
+        Ok(verdict) => verdict,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(match over_limit(tx, env, &ask.requester, env.catalog.limits).await? {
+        Some(refusal) => Err(refusal),
+        None => Ok(verdict),
+    })
+}
+
+async fn over_limit(tx: &mut Tx, env: &Env, who: &UserId, limits: Limits) -> Result<Option<AskRefusal>, StoreError> {
+    let pending = tx.awaiting_requests_of(who).await?.iter().filter(|request| env.now < request.decide_by).count();
+    if pending >= limits.pending_per_person as usize {
+        return Ok(Some(AskRefusal::TooManyPending { limit: limits.pending_per_person }));
+    }
+    let within_the_hour = tx.count_requests_since(who, env.now - SignedDuration::from_hours(1)).await?;
+    let limit = limits.requests_per_person_per_hour;
+    Ok((within_the_hour >= limit).then_some(AskRefusal::TooManyThisHour { limit }))
+}
+
+async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Request, StoreError> {
+    let id = RequestId::new(env.now, &*env.entropy);
+    let request = Request {
+        id,
+        code: tx.free_code(id).await?,
+        requester: ask.requester,
+        role: ask.role,
+        reason: ask.reason,
+        asked_at: env.now,
+        decide_by: env.now + verdict.approval_timeout,
+        verdict,
+        state: RequestState::Awaiting,
+    };
+    tx.insert_request(&request).await?;
+    let fact = Fact::RequestMade {
+        about: Subject::from(&request),
+        rule: request.verdict.rule,
+        quorum: request.verdict.quorum.get(),
+        decide_by: request.decide_by,
+        policy: request.verdict.policy.clone(),
+    };
+    tx.record(env.now, &Actor::Person(request.requester.clone()), &fact).await?;
+    tx.enqueue(&Job::LapseRequest(id), request.decide_by).await?;
+    if let Some(channel) = channel_of(&env.catalog, &request) {
+        tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Request, id, &channel).await?;
+        tx.refresh_cards(id, env.now).await?;
+    }
+    Ok(request)
+}
+
+fn channel_of(catalog: &Catalog, request: &Request) -> Option<ChannelId> {
+    catalog.role(&request.role).map(|role| role.channel.clone())
+}
