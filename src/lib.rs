@@ -5,5 +5,6 @@
 pub mod ambient;
 pub mod domain;
 pub mod provider;
+pub mod slack;
 pub mod store;
 pub mod usecase;

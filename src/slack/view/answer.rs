@@ -1,0 +1,241 @@
+//! What somebody is told who typed a command or clicked a button. Only they see it.
+
+use url::Url;
+
+use super::{draft::Draft, words};
+use crate::{
+    domain::{
+        catalog::{Requesters, Role, Rule},
+        grant::{Grant, GrantState},
+        policy::Tally,
+        request::Request,
+        time,
+    },
+    slack::message::Message,
+    usecase::{approve::Approval, claim::Link, status::Status},
+};
+
+use super::refusal;
+
+/// `/jit help`
+#[must_use]
+pub fn help(slash: &str) -> Message {
+    let lines = [
+        ("request ROLE 30m why you need it", "ask for a role; without a time you get its usual one"),
+        ("list", "what you may ask for, how long, and who approves"),
+        ("status", "your requests that wait, and what you have"),
+        ("cancel REQ-7K3M", "withdraw a request"),
+        ("end GRANT-7K3M", "give access back before its time"),
+        ("help", "this text"),
+    ];
+    let commands: Vec<String> = lines.iter().map(|(usage, what)| format!("`{slash} {usage}` — {what}")).collect();
+    Draft::default()
+        .say("I give access to clouds for a while: you ask, people approve, and it ends by itself.")
+        .say(commands.join("\n"))
+        .finish()
+}
+
+/// A request was made.
+#[must_use]
+pub fn asked(request: &Request, slash: &str) -> Message {
+    let verdict = &request.verdict;
+    let name = request.code.request();
+    Draft::default()
+        .say(format!(
+            "*{name}*: you asked for *{}* for *{}*.\n{} needed from {}. I write to you when it is decided, by {} at the latest.",
+            words::escape(request.role.as_str()),
+            time::short(request.duration()),
+            words::approvals(verdict.quorum.get()),
+            words::circle(&verdict.approvers),
+            words::moment(request.decide_by),
+        ))
+        .note(format!("Changed your mind? `{slash} cancel {name}`"))
+        .finish()
+}
+
+/// A request was withdrawn.
+#[must_use]
+pub fn cancelled(request: &Request) -> Message {
+    Message::paragraph(format!("{} is withdrawn. Nobody can approve it any more.", request.code.request()))
+}
+
+/// A grant is being ended early.
+#[must_use]
+pub fn ending(grant: &Grant) -> Message {
+    Message::paragraph(format!(
+        "{} is being ended. Nothing can be claimed any more; the message about it says when all is gone.",
+        grant.code.grant()
+    ))
+}
+
+/// `/jit list`
+#[must_use]
+pub fn list(roles: &[Role], slash: &str) -> Message {
+    if roles.is_empty() {
+        return Message::paragraph(
+            "There is no role that you may ask for. An operator can add you to one's `requesters`.",
+        );
+    }
+    let draft = Draft::default().say(format!("What you may ask for with `{slash} request`:"));
+    roles.iter().fold(draft, |draft, role| draft.say(role_words(role))).finish()
+}
+
+fn role_words(role: &Role) -> String {
+    let mut lines = vec![format!("*{}* — {}", words::escape(role.name.as_str()), words::escape(&role.description))];
+    let mut limits = format!(
+        "{} to {}, {} unless you say",
+        time::short(role.min_duration),
+        time::short(role.max_duration),
+        time::short(role.default_duration)
+    );
+    if let Some(ticket) = &role.ticket {
+        limits.push_str(&format!("; the reason must name a ticket of the form {}", words::quoted(ticket.as_str())));
+    } else if role.reason_required {
+        limits.push_str("; a reason is required");
+    }
+    lines.push(limits);
+    lines.extend(role.rules.iter().map(rule_words));
+    if let Requesters::Only(circle) = &role.requesters {
+        lines.push(format!("For {}", words::circle(circle)));
+    }
+    lines.join("\n")
+}
+
+fn rule_words(rule: &Rule) -> String {
+    let reach = rule.up_to.map_or("Any time".to_owned(), |limit| format!("Up to {}", time::short(limit)));
+    let own = if rule.self_approval { "; you may approve yourself" } else { "" };
+    let different = if rule.approvals.get() > 1 { " (different people)" } else { "" };
+    format!(
+        "{reach}: {}{different} from {}{own}",
+        words::approvals(rule.approvals.get()),
+        words::circle(&rule.approvers)
+    )
+}
+
+/// `/jit status`
+#[must_use]
+pub fn status(status: &Status, slash: &str) -> Message {
+    if status.awaiting.is_empty() && status.grants.is_empty() {
+        return Message::paragraph(format!(
+            "You have no request waiting and no access. `{slash} list` shows what you may ask for."
+        ));
+    }
+    let mut draft = Draft::default();
+    for request in &status.awaiting {
+        let name = request.code.request();
+        draft = draft.say(format!(
+            "*{name}* waits: *{}* for {}. {} needed from {} by {}. Withdraw: `{slash} cancel {name}`",
+            words::escape(request.role.as_str()),
+            time::short(request.duration()),
+            words::approvals(request.verdict.quorum.get()),
+            words::circle(&request.verdict.approvers),
+            words::moment(request.decide_by),
+        ));
+    }
+    status.grants.iter().fold(draft, |draft, grant| draft.say(grant_words(grant, slash))).finish()
+}
+
+fn grant_words(grant: &Grant, slash: &str) -> String {
+    let name = grant.code.grant();
+    let role = words::escape(grant.role.as_str());
+    let until = words::moment(grant.ends_at);
+    match grant.state {
+        GrantState::Applying => format!("*{name}* is being set up: *{role}*, until {until}"),
+        GrantState::Active { .. } => {
+            format!("*{name}* is live: *{role}*, until {until}. Give it back: `{slash} end {name}`")
+        }
+        GrantState::Ending { .. } => format!("*{name}* is ending: *{role}*"),
+        GrantState::Ended { .. } | GrantState::Failed { .. } => format!("*{name}* is over: *{role}*"),
+    }
+}
+
+/// A click on Approve.
+#[must_use]
+pub fn approval(approval: &Approval) -> Message {
+    Message::paragraph(match approval {
+        Approval::Counted(request, tally) => counted(request, tally),
+        Approval::Granted(request, grant) => {
+            format!(
+                "You approved {}: it was the last approval needed. {} is being set up.",
+                request.code.request(),
+                grant.code.grant()
+            )
+        }
+        Approval::PolicyDenied(request, why) => format!(
+            "{} cannot be granted any more, because the policy has changed since it was asked. {}",
+            request.code.request(),
+            refusal::ask(why, "/jit")
+        ),
+        Approval::Refused(refused) => refusal::review(refused),
+    })
+}
+
+fn counted(request: &Request, tally: &Tally) -> String {
+    let missing = usize::from(tally.needed.get()).saturating_sub(tally.given.len());
+    format!(
+        "You approved {}. {} more needed, by somebody else.",
+        request.code.request(),
+        words::approvals(missing as u64)
+    )
+}
+
+/// A click on Deny.
+#[must_use]
+pub fn denied(request: &Request) -> Message {
+    Message::paragraph(format!("You denied {}. I tell {}.", request.code.request(), words::person(&request.requester)))
+}
+
+/// A click on Get credentials: one private link for each thing to claim.
+#[must_use]
+pub fn links(links: Vec<(Link, Url)>) -> Message {
+    let several = links.len() > 1;
+    let draft = Draft::default()
+        .say("Your private link to the credentials. It works *once*, within the next *2 minutes*. Do not pass it on.");
+    let add = |draft: Draft, (place, (link, url)): (usize, (Link, Url))| {
+        let label = if several { format!("Open {}", link.resource) } else { "Open the page".to_owned() };
+        draft.link(&label, place, url)
+    };
+    links.into_iter().enumerate().fold(draft, add).finish()
+}
+
+/// A button that this version does not know.
+#[must_use]
+pub fn unknown_button() -> Message {
+    Message::paragraph("I do not know this button. The message may come from an older version of me.")
+}
+
+/// Somebody from a workspace that the configuration does not name.
+#[must_use]
+pub fn foreign() -> Message {
+    Message::paragraph("I do not work for your workspace. An operator can add its id to `slack.team_ids`.")
+}
+
+/// A signed request that makes no sense to us.
+#[must_use]
+pub fn unreadable() -> Message {
+    Message::paragraph("I could not read what Slack sent me. Nothing has changed.")
+}
+
+/// The members of a user group could not be learnt, and a decision depends on them.
+#[must_use]
+pub fn groups_unknown() -> Message {
+    Message::paragraph(
+        "I could not ask Slack who is in the user group that this depends on, so I did nothing. Please try again.",
+    )
+}
+
+/// The store failed.
+#[must_use]
+pub fn not_saved(reference: &str) -> Message {
+    Message::paragraph(format!(
+        "I could not save this, so *nothing has changed*. Please try again in a moment; if it goes on, show an operator the reference `{reference}`."
+    ))
+}
+
+/// The store did not answer in time.
+#[must_use]
+pub fn not_confirmed(slash: &str, reference: &str) -> Message {
+    Message::paragraph(format!(
+        "I am slow just now and cannot say yet whether this was saved. `{slash} status` will tell; if it goes on, show an operator the reference `{reference}`."
+    ))
+}

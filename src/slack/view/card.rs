@@ -1,0 +1,132 @@
+//! The card that approvers see: who wants what, and what came of it.
+
+use super::{
+    Story,
+    draft::{Draft, Weight},
+    words,
+};
+use crate::{
+    domain::{
+        grant::{EndCause, Grant, GrantState},
+        request::{Denier, Request, RequestState},
+        time,
+    },
+    slack::{inbound::Button, message::Message, view::refusal},
+};
+
+/// The card of a request, as things stand.
+#[must_use]
+pub fn card(story: &Story) -> Message {
+    let request = &story.request;
+    let draft = Draft::default()
+        .say(format!(
+            "{} asks for *{}* for *{}*",
+            words::person(&request.requester),
+            words::escape(request.role.as_str()),
+            time::short(request.duration()),
+        ))
+        .quote("Why", &request.reason);
+    let draft = match &request.state {
+        RequestState::Awaiting => awaiting(draft, story),
+        RequestState::Approved { .. } => approved(draft, story),
+        RequestState::Denied { at, by } => draft.say(format!("*Denied* {}, {}", denier(by), words::moment(*at))),
+        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester, {}", words::moment(*at))),
+        RequestState::Lapsed { .. } => {
+            draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
+        }
+    };
+    draft.note(small_print(request)).finish()
+}
+
+fn awaiting(draft: Draft, story: &Story) -> Draft {
+    let request = &story.request;
+    let verdict = &request.verdict;
+    let draft = draft.say(format!(
+        "{} needed from {}\nTo be decided by {}",
+        words::approvals(verdict.quorum.get()),
+        words::circle(&verdict.approvers),
+        words::moment(request.decide_by),
+    ));
+    let draft = if story.approvals.is_empty() {
+        draft
+    } else {
+        draft.say(format!("Approved so far by {}", words::people(&story.approvals)))
+    };
+    let about = format!("{}: {} for {}", request.code.request(), request.role, time::short(request.duration()));
+    draft.button("Approve", Button::Approve(request.id), &about, Weight::Primary).button(
+        "Deny",
+        Button::Deny(request.id),
+        &about,
+        Weight::Plain,
+    )
+}
+
+fn approved(draft: Draft, story: &Story) -> Draft {
+    let Some(grant) = &story.grant else {
+        return draft.say("*Approved*");
+    };
+    let approvers = words::people(&grant.approvers);
+    let draft = draft.say(format!("*Approved* by {approvers}, {}", words::moment(grant.starts_at)));
+    let draft = standing(draft, story, grant);
+    match grant.state {
+        GrantState::Applying | GrantState::Active { .. } => draft.button(
+            "Revoke",
+            Button::Revoke(grant.id),
+            &format!("{}: {}", grant.code.grant(), grant.role),
+            Weight::Danger { question: "The access ends now, and sessions that are running are cut off." },
+        ),
+        GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => draft,
+    }
+}
+
+fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
+    let name = grant.code.grant();
+    let draft = match &grant.state {
+        GrantState::Applying => draft.say(format!("{name} is being set up, to end {}", words::moment(grant.ends_at))),
+        GrantState::Active { .. } => draft.say(format!("{name} is *live* until {}", words::moment(grant.ends_at))),
+        GrantState::Ending { cause, .. } => draft.say(format!("{name} is *ending*: {}", cause_words(grant, cause))),
+        GrantState::Ended { at, cause } => {
+            draft.say(format!("{name} has *ended*, {}: {}", words::moment(*at), cause_words(grant, cause)))
+        }
+        GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
+    };
+    story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)))
+}
+
+/// Why a grant ends, for a sentence.
+#[must_use]
+pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
+    match cause {
+        EndCause::Expired => "its time is over".to_owned(),
+        EndCause::GivenBack => format!("{} gave it back", words::person(&grant.holder)),
+        EndCause::Revoked { by } => format!("{} revoked it", words::person(by)),
+        EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
+    }
+}
+
+/// Who said no, for a sentence.
+#[must_use]
+pub fn denier(by: &Denier) -> String {
+    match by {
+        Denier::Person(person) => format!("by {}", words::person(person)),
+        Denier::Policy(why) => {
+            format!("by today's policy, which changed since it was asked: {}", refusal::ask(why, "/jit"))
+        }
+    }
+}
+
+fn small_print(request: &Request) -> String {
+    let verdict = &request.verdict;
+    let limit =
+        verdict.up_to.map(|seconds| format!(", up to {}", time::short(std::time::Duration::from_secs(seconds))));
+    let own = if verdict.self_approval { ", requesters may approve themselves" } else { "" };
+    format!(
+        "{} · rule {} of {}{}: {}{own} · asked {}",
+        request.code.request(),
+        verdict.rule,
+        words::escape(request.role.as_str()),
+        limit.unwrap_or_default(),
+        words::approvals(verdict.quorum.get()),
+        words::moment(request.asked_at),
+    )
+}

@@ -1,0 +1,109 @@
+//! Writes a message for the eye and for the ear at once, so that the two cannot tell different things.
+
+use slack_morphism::prelude::*;
+
+use super::words;
+use crate::slack::{
+    inbound::Button,
+    message::{MAX_BLOCKS, MAX_TEXT, Message, context, section, shortened, verbatim},
+};
+
+/// A message in the making.
+#[derive(Debug, Default)]
+pub struct Draft {
+    text: Vec<String>,
+    blocks: Vec<SlackBlock>,
+    buttons: Vec<SlackActionBlockElement>,
+}
+
+/// What a button looks like and asks back.
+#[derive(Debug, Clone, Copy)]
+pub enum Weight {
+    /// The one that is meant to be clicked.
+    Primary,
+    /// One among others.
+    Plain,
+    /// One that takes something away; it asks back with this question.
+    Danger {
+        /// The question, at most 300 characters.
+        question: &'static str,
+    },
+}
+
+impl Draft {
+    /// A paragraph of ours, in mrkdwn.
+    #[must_use]
+    pub fn say(mut self, mrkdwn: impl Into<String>) -> Self {
+        let mrkdwn = mrkdwn.into();
+        self.blocks.push(section(&mrkdwn));
+        self.text.push(mrkdwn);
+        self
+    }
+
+    /// Somebody else's words, behind a label of ours.
+    #[must_use]
+    pub fn quote(mut self, label: &str, their_words: &str) -> Self {
+        let line = words::one_line(their_words);
+        if line.is_empty() {
+            return self;
+        }
+        self.blocks.push(verbatim(&format!("{label}: {line}")));
+        self.text.push(format!("{label}: {}", words::quoted(their_words)));
+        self
+    }
+
+    /// Small print.
+    #[must_use]
+    pub fn note(mut self, mrkdwn: impl Into<String>) -> Self {
+        let mrkdwn = mrkdwn.into();
+        self.blocks.push(context(&mrkdwn));
+        self.text.push(mrkdwn);
+        self
+    }
+
+    /// A button; all of a message's buttons stand in one row at its end.
+    #[must_use]
+    pub fn button(mut self, label: &str, button: Button, about: &str, weight: Weight) -> Self {
+        let element = SlackBlockButtonElement::new(pt!(label))
+            .with_action_id(button.action_id().into())
+            .with_value(button.value())
+            .with_accessibility_label(shortened(&format!("{label} {about}"), 75).into());
+        self.buttons.push(
+            match weight {
+                Weight::Primary => element.with_style(SlackBlockButtonStyle::Primary),
+                Weight::Plain => element,
+                Weight::Danger { question } => element
+                    .with_style(SlackBlockButtonStyle::Danger)
+                    .with_confirm(SlackBlockConfirmItem::new(pt!(label), pt!(question), pt!(label), pt!("Not now"))),
+            }
+            .into(),
+        );
+        self
+    }
+
+    /// A button that opens a page in the browser.
+    #[must_use]
+    pub fn link(mut self, label: &str, place: usize, url: url::Url) -> Self {
+        let element = SlackBlockButtonElement::new(pt!(shortened(label, 75)))
+            .with_action_id(format!("{}.{place}", Button::OpenLink.action_id()).into())
+            .with_style(SlackBlockButtonStyle::Primary)
+            .with_url(url);
+        self.buttons.push(element.into());
+        self
+    }
+
+    /// The message, within Slack's limits.
+    #[must_use]
+    pub fn finish(mut self) -> Message {
+        let room = MAX_BLOCKS - usize::from(!self.buttons.is_empty());
+        if self.blocks.len() > room {
+            let left_out = self.blocks.len() - (room - 1);
+            self.blocks.truncate(room - 1);
+            self.blocks.push(context(&format!("… and {left_out} more")));
+        }
+        if !self.buttons.is_empty() {
+            self.blocks.push(SlackActionsBlock::new(self.buttons).into());
+        }
+        Message { text: shortened(&self.text.join("\n"), MAX_TEXT), blocks: self.blocks }
+    }
+}

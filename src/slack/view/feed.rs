@@ -1,0 +1,210 @@
+//! The audit feed: one line for each event, several of them in one message when the channel is behind.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{card::denier, refusal, words};
+use crate::{
+    domain::{
+        audit::{Attempt, AttemptRefusal, Event, Fact, Purpose, Subject},
+        grant::EndCause,
+        policy::ReviewRefusal,
+        time,
+    },
+    slack::message::{MAX_SECTION, Message, section},
+};
+
+/// How many events one message tells at most: each is a block of its own.
+pub const MOST: u32 = 45;
+/// Characters of all lines together, so that `text` can repeat them for screen readers.
+const ROOM: usize = 3_900;
+
+/// Tells as many of `events` as one message holds, in their order; answers with the place of the last one told.
+#[must_use]
+pub fn feed(events: &[Event]) -> Option<(Message, i64)> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut told = None;
+    let mut used = 0;
+    for event in events {
+        let line = line(event);
+        used += line.chars().count() + 1;
+        if used > ROOM && told.is_some() {
+            break;
+        }
+        lines.push(line);
+        told = Some(event.seq);
+    }
+    let message = Message { text: lines.join("\n"), blocks: lines.iter().map(|line| section(line)).collect() };
+    told.map(|seq| (message, seq))
+}
+
+/// One event as one line, with its place in the trail and the beginning of its hash.
+#[must_use]
+pub fn line(event: &Event) -> String {
+    let at = Timestamp::from_microsecond(event.at).map(words::moment).unwrap_or_default();
+    let what = match serde_json::from_str::<Fact>(&event.fact) {
+        Ok(fact) => fact_words(&fact, &actor(&event.actor)),
+        // Written by a later version: what it is can still be told.
+        Err(_) => format!("{} by {}", words::quoted(&event.kind), actor(&event.actor)),
+    };
+    let seal: String = event.hash.chars().take(8).collect();
+    let line = format!("{at} {what} · #{} {seal}", event.seq);
+    crate::slack::message::shortened(&line, MAX_SECTION)
+}
+
+fn actor(name: &str) -> String {
+    if name.starts_with(['U', 'W']) { words::person(&name.into()) } else { words::escape(name) }
+}
+
+fn fact_words(fact: &Fact, actor: &str) -> String {
+    match fact {
+        Fact::RequestMade { about, rule, quorum, decide_by, .. } => format!(
+            "{} *requested*: {} · rule {rule}: {} by {}",
+            request_name(about),
+            wish(about),
+            words::approvals(*quorum),
+            words::moment(*decide_by)
+        ),
+        Fact::AskRefused { role, reason, refusal } => format!(
+            "*refused* to ask for {}: {actor}, why {} · {}",
+            words::quoted(role.as_str()),
+            words::quoted(reason),
+            refusal::ask(refusal, "/jit")
+        ),
+        Fact::ReviewGiven { about, given, needed } => {
+            format!("{} *approved by* {actor}, {given} of {needed}: {}", request_name(about), wish(about))
+        }
+        Fact::RequestApproved { about, approvers, ends_at, .. } => format!(
+            "{} *granted* by {} until {}: {}",
+            request_name(about),
+            words::people(approvers),
+            words::moment(*ends_at),
+            wish(about)
+        ),
+        Fact::RequestDenied { about, by } => {
+            format!("{} *denied* {}: {}", request_name(about), denier(by), wish(about))
+        }
+        Fact::RequestCancelled { about } => {
+            format!("{} *withdrawn* by {actor}: {}", request_name(about), wish(about))
+        }
+        Fact::RequestLapsed { about } => {
+            format!("{} *lapsed*, nobody decided: {}", request_name(about), wish(about))
+        }
+        Fact::AccessLive { about, resource, .. } => {
+            format!("{} *opened* {}: {}", grant_name(about), words::quoted(resource), holder(about))
+        }
+        Fact::GrantActive { about, approvers, ends_at } => format!(
+            "{} *live* until {}: {} · approved by {}",
+            grant_name(about),
+            words::moment(*ends_at),
+            wish(about),
+            words::people(approvers)
+        ),
+        Fact::CredentialsClaimed { about, resource, access_key_id, purpose, until } => format!(
+            "{} *credentials claimed* by {actor} {}: {} on {}, until {}",
+            grant_name(about),
+            match purpose {
+                Purpose::Shell => "to use in a shell",
+                Purpose::Console => "to open the console",
+            },
+            words::quoted(access_key_id),
+            words::quoted(resource),
+            words::moment(*until)
+        ),
+        Fact::AttemptRefused { about, attempt, refusal } => format!(
+            "{} *refused* {actor}, who tried to {}: {} · {}",
+            request_name(about),
+            attempt_words(*attempt),
+            attempt_refusal(refusal),
+            wish(about)
+        ),
+        Fact::GrantEnding { about, cause } => {
+            format!("{} *ending*: {} · {}", grant_name(about), cause_words(about, cause), wish(about))
+        }
+        Fact::AccessRemoved { about, resource, .. } => {
+            format!("{} *closed* {}: {}", grant_name(about), words::quoted(resource), holder(about))
+        }
+        Fact::GrantEnded { about, cause } => {
+            format!("{} *ended*: {} · {}", grant_name(about), cause_words(about, cause), wish(about))
+        }
+        Fact::GrantFailed { about, why } => {
+            format!("{} *could not be granted*: {} · {}", grant_name(about), words::escape(why), wish(about))
+        }
+        Fact::AccessStuck { about, resource, why } => format!(
+            "{} *stuck*, still being tried: {} · {} · {}",
+            grant_name(about),
+            words::quoted(resource),
+            words::escape(why),
+            wish(about)
+        ),
+        Fact::PolicyLoaded { policy, roles } => {
+            format!("*policy in force*: {}, {roles} roles", words::quoted(&short(policy)))
+        }
+        Fact::PolicyRefused { problems } => {
+            format!("*changed policy refused*, {problems} problems; the one before stays in force")
+        }
+    }
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+fn request_name(about: &Subject) -> String {
+    format!("*{}*", about.code.request())
+}
+
+fn grant_name(about: &Subject) -> String {
+    format!("*{}*", about.code.grant())
+}
+
+fn holder(about: &Subject) -> String {
+    format!("{} has *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
+}
+
+fn wish(about: &Subject) -> String {
+    format!(
+        "{}, *{}* for {}, why {}",
+        words::person(&about.requester),
+        words::escape(about.role.as_str()),
+        time::short(Duration::from_secs(about.seconds)),
+        words::quoted(&about.reason)
+    )
+}
+
+fn attempt_words(attempt: Attempt) -> &'static str {
+    match attempt {
+        Attempt::Approve => "approve",
+        Attempt::Deny => "deny",
+        Attempt::Cancel => "withdraw it",
+        Attempt::End => "end it",
+        Attempt::Revoke => "revoke it",
+        Attempt::Claim => "claim credentials",
+    }
+}
+
+fn attempt_refusal(refusal: &AttemptRefusal) -> String {
+    match refusal {
+        AttemptRefusal::Review { why } => match why {
+            ReviewRefusal::NotAnApprover { .. } => "the rule does not name them".to_owned(),
+            ReviewRefusal::OwnRequest => "it is their own request".to_owned(),
+            ReviewRefusal::AlreadyApproved => "they have approved already".to_owned(),
+            ReviewRefusal::NotAwaiting => "it is closed".to_owned(),
+        },
+        AttemptRefusal::NotTheirs => "it is not theirs".to_owned(),
+        AttemptRefusal::TooLate => "too late".to_owned(),
+        AttemptRefusal::NothingToClaim => "nothing to claim".to_owned(),
+        AttemptRefusal::LinkSpent => "the link was used already or too old".to_owned(),
+        AttemptRefusal::Cloud { why } => words::escape(why),
+    }
+}
+
+fn cause_words(about: &Subject, cause: &EndCause) -> String {
+    match cause {
+        EndCause::Expired => "its time is over".to_owned(),
+        EndCause::GivenBack => format!("given back by {}", words::person(&about.requester)),
+        EndCause::Revoked { by } => format!("revoked by {}", words::person(by)),
+        EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
+    }
+}

@@ -1,0 +1,102 @@
+//! The direct message that tells a requester how things stand.
+
+use super::{
+    Story,
+    card::{cause_words, denier},
+    draft::{Draft, Weight},
+    words,
+};
+use crate::{
+    domain::{
+        catalog::{EarlyEnd, Nature, Target},
+        grant::{EndCause, Grant, GrantState},
+        request::RequestState,
+        time,
+    },
+    slack::{inbound::Button, message::Message},
+};
+
+/// The message for the requester, or `None` while there is nothing to tell yet.
+#[must_use]
+pub fn holder(story: &Story) -> Option<Message> {
+    let request = &story.request;
+    let what = format!(
+        "*{}* for {} ({})",
+        words::escape(request.role.as_str()),
+        time::short(request.duration()),
+        request.code.request()
+    );
+    let again = "Ask again with `/jit request` if you still need it.";
+    match &request.state {
+        RequestState::Awaiting | RequestState::Cancelled { .. } => None,
+        RequestState::Denied { by, .. } => {
+            Some(Draft::default().say(format!("Your request for {what} was *denied* {}.", denier(by))).finish())
+        }
+        RequestState::Lapsed { .. } => {
+            let until = words::moment(request.decide_by);
+            Some(
+                Draft::default()
+                    .say(format!("Your request for {what} has *lapsed*: nobody decided by {until}. {again}"))
+                    .finish(),
+            )
+        }
+        RequestState::Approved { .. } => granted(story, story.grant.as_ref()?),
+    }
+}
+
+fn granted(story: &Story, grant: &Grant) -> Option<Message> {
+    let name = grant.code.grant();
+    let role = words::escape(grant.role.as_str());
+    let draft = Draft::default();
+    let draft = match &grant.state {
+        GrantState::Applying if story.notes().is_empty() => return None,
+        GrantState::Applying => draft.say(format!(
+            "*{role}* was approved by {}, and is *not there yet*. I keep trying until {}.",
+            words::people(&grant.approvers),
+            words::moment(grant.ends_at),
+        )),
+        GrantState::Active { .. } => active(draft, story, grant),
+        GrantState::Ending { cause: EndCause::NotGrantable { why }, .. } | GrantState::Failed { why, .. } => {
+            draft.say(format!("*{role}* was approved, but *could not be granted*: {}", words::escape(why)))
+        }
+        GrantState::Ending { cause, .. } => {
+            draft.say(format!("*{role}* is *ending*: {}. Nothing can be claimed any more.", cause_words(grant, cause)))
+        }
+        GrantState::Ended { at, cause } => {
+            draft.say(format!("*{role}* has *ended*, {}: {}.", words::moment(*at), cause_words(grant, cause)))
+        }
+    };
+    let draft = story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)));
+    Some(draft.note(format!("{name} · approved by {}", words::people(&grant.approvers))).finish())
+}
+
+fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
+    let about = format!("{}: {}", grant.code.grant(), grant.role);
+    let draft = draft.say(format!(
+        "*{}* is *live* until {}.",
+        words::escape(grant.role.as_str()),
+        words::moment(grant.ends_at)
+    ));
+    let mints = story.accesses.iter().any(|access| access.target.nature() == Nature::Session);
+    let draft =
+        if mints {
+            draft
+                .note("Credentials stop working at that moment. Get fresh ones as often as you need until then.")
+                .button("Get credentials", Button::Claim(grant.id), &about, Weight::Primary)
+        } else {
+            draft
+        };
+    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: end_question(story) })
+}
+
+fn end_question(story: &Story) -> &'static str {
+    let lets_sessions_run = story.accesses.iter().any(|access| match &access.target {
+        Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
+        Target::Demo(_) => false,
+    });
+    if lets_sessions_run {
+        "Nothing can be claimed any more. Credentials you have claimed work on until the planned end."
+    } else {
+        "The access ends now, and sessions that are running are cut off."
+    }
+}

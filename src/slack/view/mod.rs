@@ -1,0 +1,36 @@
+//! Every word that people read in Slack.
+//!
+//! A view is a function from what is known to a message. Somebody's own words always pass through [`words`], which
+//! takes from them the power to ping anybody or to pass for ours.
+
+pub mod answer;
+pub mod card;
+pub mod draft;
+pub mod feed;
+pub mod holder;
+pub mod refusal;
+pub mod words;
+
+use std::collections::BTreeSet;
+
+use crate::domain::{access::Access, grant::Grant, ids::UserId, request::Request};
+
+/// A request and what came of it.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The request.
+    pub request: Request,
+    /// Everybody who approved it.
+    pub approvals: BTreeSet<UserId>,
+    /// The grant it became.
+    pub grant: Option<Grant>,
+    /// The grant's accesses, in the order of the role's targets.
+    pub accesses: Vec<Access>,
+}
+
+impl Story {
+    /// What stands in the way of the accesses just now, in words for people.
+    fn notes(&self) -> Vec<&str> {
+        self.accesses.iter().filter_map(|access| access.note.as_deref()).collect()
+    }
+}

@@ -1,0 +1,109 @@
+//! The small parts that texts are made of.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    domain::{
+        ids::{UserGroupId, UserId},
+        people::Circle,
+    },
+    slack::message::shortened,
+};
+
+/// How many people are named one by one before the rest are only counted.
+const NAMED: usize = 12;
+/// How much of a reason stands where a line has to do.
+const BRIEF: usize = 300;
+
+/// Takes the three letters that are special to Slack out of a text.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Somebody's own words within a line of ours: in a code span, where nothing is formatted, on one line, and cut short.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let line = one_line(text).replace('`', "'");
+    if line.is_empty() { "—".to_owned() } else { format!("`{}`", escape(&shortened(&line, BRIEF))) }
+}
+
+/// Folds white space of every kind, so that nobody can write a second line that looks like ours.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.split(|letter: char| letter.is_whitespace() || letter.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A person, so that Slack shows the name.
+#[must_use]
+pub fn person(id: &UserId) -> String {
+    format!("<@{}>", escape(id.as_str()))
+}
+
+/// Several people.
+#[must_use]
+pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
+    listed(ids.into_iter().map(person).collect())
+}
+
+/// Everybody in a circle: user groups first, then people.
+#[must_use]
+pub fn circle(circle: &Circle) -> String {
+    let group = |id: &UserGroupId| format!("<!subteam^{}>", escape(id.as_str()));
+    listed(circle.user_groups.iter().map(group).chain(circle.users.iter().map(person)).collect())
+}
+
+fn listed(mut names: Vec<String>) -> String {
+    if names.is_empty() {
+        return "nobody".to_owned();
+    }
+    let more = names.len().saturating_sub(NAMED);
+    if more > 0 {
+        names.truncate(NAMED);
+        names.push(format!("{more} more"));
+    }
+    names.join(", ")
+}
+
+/// A moment, which every reader sees in their own time zone.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    let utc = at.to_zoned(TimeZone::UTC);
+    let fallback = utc.strftime("%Y-%m-%d %H:%M:%S UTC");
+    format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{fallback}>", at.as_second())
+}
+
+/// `1 approval`, `2 approvals`.
+#[must_use]
+pub fn approvals(count: impl Into<u64>) -> String {
+    match count.into() {
+        1 => "1 approval".to_owned(),
+        count => format!("{count} approvals"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_can_ping_or_pose_as_us_with_their_own_words() {
+        assert_eq!(
+            quoted("<!channel> *hi* & `x`\n*Approved* by me"),
+            "`&lt;!channel&gt; *hi* &amp; 'x' *Approved* by me`"
+        );
+        assert_eq!(quoted(" \u{2028} "), "—");
+        let long = quoted(&"&".repeat(5_000));
+        assert!(long.chars().count() <= 2 + BRIEF * 5);
+        assert!(long.ends_with("…`"));
+    }
+
+    #[test]
+    fn a_crowd_is_counted() {
+        let ids: Vec<UserId> = (0..14).map(|n| UserId(format!("U{n}"))).collect();
+        assert!(people(&ids).ends_with("<@U11>, 2 more"));
+    }
+}
