@@ -1,0 +1,98 @@
+//! The ways in which Slack lets its callers down, on demand.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with `Retry-After`; nothing was done.
+    RateLimited {
+        /// Seconds until the next try is welcome.
+        retry_after: u64,
+    },
+    /// 500 with a page of HTML; nothing was done.
+    ServerError,
+    /// 500 with a page of HTML, although the work was done.
+    ServerErrorAfterWork,
+    /// No answer until the faults are cleared; nothing is done before.
+    Hang,
+    /// The work is done, then the connection closes without an answer.
+    DropAnswerAfterWork,
+    /// `ok: false` with this error; nothing was done.
+    Refuse(String),
+}
+
+impl Fault {
+    /// A refusal with Slack's error code.
+    #[must_use]
+    pub fn refuse(error: &str) -> Self {
+        Self::Refuse(error.to_owned())
+    }
+}
+
+/// How long a fault lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// So many calls.
+    Next(u32),
+    /// Until the faults are cleared.
+    UntilCleared,
+}
+
+/// The faults that are due.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    planned: Mutex<Vec<(String, Fault, Times)>>,
+    cleared: watch::Sender<()>,
+}
+
+impl Faults {
+    pub(super) fn add(&self, method: &str, fault: Fault, times: Times) {
+        self.planned().push((method.to_owned(), fault, times));
+    }
+
+    pub(super) fn clear(&self) {
+        self.planned().clear();
+        self.cleared.send_replace(());
+    }
+
+    /// The fault that this call meets, if any; the first that was planned goes first.
+    pub(super) fn meet(&self, method: &str) -> Option<Fault> {
+        let mut planned = self.planned();
+        let at =
+            planned.iter().position(|(name, _, times)| (name == method || name == "*") && *times != Times::Next(0))?;
+        let (_, fault, times) = &mut planned[at];
+        if let Times::Next(left) = times {
+            *left -= 1;
+        }
+        Some(fault.clone())
+    }
+
+    /// Listens for the end of all faults, from now on.
+    pub(super) fn listen(&self) -> watch::Receiver<()> {
+        self.cleared.subscribe()
+    }
+
+    fn planned(&self) -> std::sync::MutexGuard<'_, Vec<(String, Fault, Times)>> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_lasts_as_long_as_it_was_told_to() {
+        let faults = Faults::default();
+        faults.add("chat.update", Fault::ServerError, Times::Next(1));
+        faults.add("*", Fault::Hang, Times::UntilCleared);
+        assert_eq!(faults.meet("chat.update"), Some(Fault::ServerError));
+        assert_eq!(faults.meet("chat.update"), Some(Fault::Hang));
+        assert_eq!(faults.meet("users.info"), Some(Fault::Hang));
+        faults.clear();
+        assert_eq!(faults.meet("users.info"), None);
+    }
+}
