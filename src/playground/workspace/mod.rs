@@ -64,7 +64,13 @@ impl Workspace {
     /// An empty workspace `T0ACME` that lives by `clock`, with the bot installed and nobody else in it.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let (state, http) = (Mutex::new(State::new()), delivery::client());
+        Self::of_team(directory::TEAM_ID, clock)
+    }
+
+    /// The same with another id: a workspace that the bot should not listen to.
+    #[must_use]
+    pub fn of_team(id: &str, clock: Arc<dyn Clock>) -> Self {
+        let (state, http) = (Mutex::new(State::new(id)), delivery::client());
         Self(Arc::new(Shared { clock, state, faults: Faults::default(), http }))
     }
 
@@ -111,7 +117,7 @@ impl Workspace {
         let mut state = self.state();
         let known = state.user_named(name).map(|user| user.id.clone());
         let id = known.unwrap_or_else(|| {
-            let user = User::named(name);
+            let user = User { team_id: state.team.id.clone(), ..User::named(name) };
             let id = user.id.clone();
             state.users.insert(id.clone(), user);
             id

@@ -8,13 +8,15 @@ pub(super) fn shown(state: &State, mrkdwn: &str) -> String {
     let mut rest = mrkdwn;
     while let Some((before, after)) = rest.split_once('<') {
         shown.push_str(&decoded(before));
-        let Some((token, behind)) = after.split_once('>') else {
+        // A token ends before anything else begins; a `<` that begins none is just that.
+        let end = after.find(['<', '>']).filter(|end| after.as_bytes()[*end] == b'>');
+        if let Some(end) = end {
+            shown.push_str(&token_shown(state, &after[..end]));
+            rest = &after[end + 1..];
+        } else {
             shown.push('<');
             rest = after;
-            continue;
-        };
-        shown.push_str(&token_shown(state, token));
-        rest = behind;
+        }
     }
     shown.push_str(&decoded(rest));
     shown
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn markup_becomes_words() {
-        let mut state = State::new();
+        let mut state = State::new("T0ACME");
         let (user, group, channel) = (User::named("ann"), Group::of("oncall", ["ann"]), Channel::public("deploys"));
         state.users.insert(user.id.clone(), user);
         state.groups.insert(group.id.clone(), group);
@@ -60,7 +62,7 @@ mod tests {
             ("until <!date^1763715600^{time}|09:00 UTC>", "until 09:00 UTC"),
             ("<https://x.example/?a=1&amp;b=2|here &amp; now>", "here & now (https://x.example/?a=1&b=2)"),
             ("&lt;!channel&gt; &amp;lt; <!here>", "<!channel> &lt; @here"),
-            ("a < b, <@U0NOBODY>", "a < b, <@U0NOBODY>"),
+            ("a < b, <@U0NOBODY>", "a < b, @U0NOBODY"),
         ] {
             assert_eq!(shown(&state, mrkdwn), expected);
         }

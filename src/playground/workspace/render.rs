@@ -109,7 +109,7 @@ mod tests {
             {"type": "input", "label": {"type": "plain_text", "text": "Reason"}, "optional": true,
              "element": {"type": "plain_text_input", "placeholder": {"type": "plain_text", "text": "why"}}},
         ]);
-        insta::assert_snapshot!(drawn(&State::new(), blocks.as_array().unwrap()), @r"
+        insta::assert_snapshot!(drawn(&State::new("T0ACME"), blocks.as_array().unwrap()), @r"
         # Access request
         @jit asks for *prod-deploy*
         *How long* 30 minutes

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Call, Channel, Ephemeral, Group, Message, User, View, directory::TEAM_ID, ids::Ids};
+use super::{Call, Channel, Ephemeral, Group, Message, User, View, ids::Ids};
 
 /// How long an interaction may be answered by its `trigger_id`: Slack's own limit.
 const TRIGGER_LIFE: SignedDuration = SignedDuration::from_secs(3);
@@ -16,8 +16,8 @@ const TRIGGER_LIFE: SignedDuration = SignedDuration::from_secs(3);
 const RESPONSE_URL_LIFE: SignedDuration = SignedDuration::from_mins(30);
 const RESPONSE_URL_USES: u32 = 5;
 
-/// Every scope that the model asks for somewhere.
-const SCOPES: [&str; 15] = [
+/// Every scope that the model asks for somewhere, and the one that slash commands come with.
+const SCOPES: [&str; 14] = [
     "channels:history",
     "channels:read",
     "chat:write",
@@ -32,7 +32,6 @@ const SCOPES: [&str; 15] = [
     "usergroups:read",
     "users:read",
     "users:read.email",
-    "app_mentions:read",
 ];
 
 /// The workspace's own name and id.
@@ -107,8 +106,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new() -> Self {
-        let bot = User { is_bot: true, email: None, ..User::named("jit") };
+    /// An empty workspace with this id.
+    pub(super) fn new(team_id: &str) -> Self {
+        let bot = User { is_bot: true, email: None, team_id: team_id.to_owned(), ..User::named("jit") };
         let app = App {
             id: "A0JIT".to_owned(),
             user_id: bot.id.clone(),
@@ -119,7 +119,7 @@ impl State {
             scopes: SCOPES.map(str::to_owned).into(),
         };
         Self {
-            team: Team { id: TEAM_ID.to_owned(), domain: "acme".to_owned(), name: "Acme".to_owned() },
+            team: Team { id: team_id.to_owned(), domain: "acme".to_owned(), name: "Acme".to_owned() },
             app,
             own_url: String::new(),
             bot_url: None,

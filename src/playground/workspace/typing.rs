@@ -41,10 +41,9 @@ mod tests {
 
     #[test]
     fn typed_text_is_escaped_and_names_are_resolved() {
-        let mut state = State::new();
-        for user in [User::named("ann")] {
-            state.users.insert(user.id.clone(), user);
-        }
+        let mut state = State::new("T0ACME");
+        let user = User::named("ann");
+        state.users.insert(user.id.clone(), user);
         let (public, private) = (Channel::public("deploys"), Channel::private("secrets", ["ann"]));
         let group = Group::of("oncall", ["ann"]);
         state.channels.insert(public.id.clone(), public);

@@ -1,7 +1,8 @@
 //! The table of methods: what each is called, needs and takes, and who does its work.
 //!
 //! Slack ignores most arguments it does not know; this table refuses them, because a typing error in an argument is a
-//! bug that nobody would notice otherwise.
+//! bug that nobody would notice otherwise. It leaves out `link_names` and `parse` on purpose: with them a bare `@channel`
+//! in somebody's reason would ping, escaped or not.
 
 use axum::http::{HeaderMap, header};
 use jiff::Timestamp;
@@ -42,12 +43,12 @@ const METHODS: [Method; 20] = [
     method("chat.delete", Some("chat:write"), &["channel", "ts"], &["as_user"], chat::delete),
     method("chat.getPermalink", None, &["channel", "message_ts"], &[], chat::permalink),
     method("chat.postEphemeral", Some("chat:write"), &["channel", "user"],
-        &["text", "blocks", "thread_ts", "as_user", "link_names", "parse"], chat::post_ephemeral),
+        &["text", "blocks", "thread_ts", "as_user"], chat::post_ephemeral),
     method("chat.postMessage", Some("chat:write"), &["channel"],
         &["text", "blocks", "metadata", "thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media", "mrkdwn",
-          "as_user", "link_names", "parse"], chat::post_message),
+          "as_user"], chat::post_message),
     method("chat.update", Some("chat:write"), &["channel", "ts"],
-        &["text", "blocks", "metadata", "reply_broadcast", "as_user", "link_names", "parse"], chat::update),
+        &["text", "blocks", "metadata", "reply_broadcast", "as_user"], chat::update),
     method("conversations.history", None, &["channel"],
         &["cursor", "latest", "oldest", "inclusive", "limit", "include_all_metadata"], conversations::history),
     method("conversations.info", None, &["channel"], &["include_locale", "include_num_members"], conversations::info),
