@@ -132,25 +132,39 @@ pub fn sign(signing_secret: &str, timestamp: &str, body: &str) -> String {
 impl Workspace {
     /// Sends something to the bot and lets the answer take effect.
     pub(super) async fn deliver(&self, parcel: Parcel) -> Delivery {
-        let timestamp = self.now().as_second().to_string();
-        let signature = sign(&self.app().signing_secret, &timestamp, &parcel.body);
-        self.send(parcel, timestamp, signature).await
+        let (timestamp, signature) = self.signature(&parcel);
+        self.send(parcel, timestamp, signature, false).await
     }
 
     /// Sends the same thing again, and lets the answer take effect again.
     pub async fn redeliver(&self, delivery: &Delivery, how: Resend) -> Delivery {
         let parcel = delivery.parcel.clone();
         match how {
-            Resend::SignedAnew => self.deliver(parcel).await,
-            Resend::Verbatim => self.send(parcel, delivery.timestamp.clone(), delivery.signature.clone()).await,
+            Resend::SignedAnew => {
+                let (timestamp, signature) = self.signature(&parcel);
+                self.send(parcel, timestamp, signature, true).await
+            }
+            Resend::Verbatim => self.send(parcel, delivery.timestamp.clone(), delivery.signature.clone(), false).await,
         }
     }
 
-    async fn send(&self, parcel: Parcel, timestamp: String, signature: String) -> Delivery {
+    fn signature(&self, parcel: &Parcel) -> (String, String) {
+        let timestamp = self.now().as_second().to_string();
+        let signature = sign(&self.app().signing_secret, &timestamp, &parcel.body);
+        (timestamp, signature)
+    }
+
+    async fn send(&self, parcel: Parcel, timestamp: String, signature: String, is_retry: bool) -> Delivery {
         let url = self.state().bot_url.clone().expect("`connect_bot` says where the bot is before anybody acts");
         let request = self.0.http.post(url).body(parcel.body.clone());
         let request = request.header("content-type", parcel.about.content_type());
         let request = request.header("x-slack-request-timestamp", &timestamp).header("x-slack-signature", &signature);
+        // Slack says so when it tries an event again, and only then.
+        let request = if is_retry && parcel.about == About::Event {
+            request.header("x-slack-retry-num", "1").header("x-slack-retry-reason", "http_timeout")
+        } else {
+            request
+        };
         let begin = Instant::now();
         let answer = tokio::time::timeout(PATIENCE, answer_of(request)).await.unwrap_or(Answer::TimedOut);
         let elapsed = begin.elapsed();

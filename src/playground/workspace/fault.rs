@@ -1,6 +1,6 @@
 //! The ways in which Slack lets its callers down, on demand.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -41,16 +41,35 @@ pub enum Times {
     UntilCleared,
 }
 
+/// A fault that waits for its call.
+#[derive(Debug)]
+struct Planned {
+    /// The method, or `*`.
+    method: String,
+    /// The channel's id, where only calls about one channel fail.
+    channel: Option<String>,
+    fault: Fault,
+    times: Times,
+}
+
+impl Planned {
+    fn is_for(&self, method: &str, channel: Option<&str>) -> bool {
+        let is_due = self.times != Times::Next(0);
+        let is_here = self.channel.is_none() || self.channel.as_deref() == channel;
+        is_due && is_here && (self.method == method || self.method == "*")
+    }
+}
+
 /// The faults that are due.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    planned: Mutex<Vec<(String, Fault, Times)>>,
+    planned: Mutex<Vec<Planned>>,
     cleared: watch::Sender<()>,
 }
 
 impl Faults {
-    pub(super) fn add(&self, method: &str, fault: Fault, times: Times) {
-        self.planned().push((method.to_owned(), fault, times));
+    pub(super) fn add(&self, method: &str, channel: Option<String>, fault: Fault, times: Times) {
+        self.planned().push(Planned { method: method.to_owned(), channel, fault, times });
     }
 
     pub(super) fn clear(&self) {
@@ -58,16 +77,14 @@ impl Faults {
         self.cleared.send_replace(());
     }
 
-    /// The fault that this call meets, if any; the first that was planned goes first.
-    pub(super) fn meet(&self, method: &str) -> Option<Fault> {
+    /// The fault that a call about `channel` meets, if any; the first that was planned goes first.
+    pub(super) fn meet(&self, method: &str, channel: Option<&str>) -> Option<Fault> {
         let mut planned = self.planned();
-        let at =
-            planned.iter().position(|(name, _, times)| (name == method || name == "*") && *times != Times::Next(0))?;
-        let (_, fault, times) = &mut planned[at];
-        if let Times::Next(left) = times {
+        let met = planned.iter_mut().find(|planned| planned.is_for(method, channel))?;
+        if let Times::Next(left) = &mut met.times {
             *left -= 1;
         }
-        Some(fault.clone())
+        Some(met.fault.clone())
     }
 
     /// Listens for the end of all faults, from now on.
@@ -75,7 +92,7 @@ impl Faults {
         self.cleared.subscribe()
     }
 
-    fn planned(&self) -> std::sync::MutexGuard<'_, Vec<(String, Fault, Times)>> {
+    fn planned(&self) -> MutexGuard<'_, Vec<Planned>> {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,12 +104,14 @@ mod tests {
     #[test]
     fn a_fault_lasts_as_long_as_it_was_told_to() {
         let faults = Faults::default();
-        faults.add("chat.update", Fault::ServerError, Times::Next(1));
-        faults.add("*", Fault::Hang, Times::UntilCleared);
-        assert_eq!(faults.meet("chat.update"), Some(Fault::ServerError));
-        assert_eq!(faults.meet("chat.update"), Some(Fault::Hang));
-        assert_eq!(faults.meet("users.info"), Some(Fault::Hang));
+        faults.add("chat.update", None, Fault::ServerError, Times::Next(1));
+        faults.add("*", Some("C0AUDIT".to_owned()), Fault::Hang, Times::UntilCleared);
+        assert_eq!(faults.meet("chat.update", Some("C0AUDIT")), Some(Fault::ServerError));
+        assert_eq!(faults.meet("chat.update", Some("C0AUDIT")), Some(Fault::Hang));
+        assert_eq!(faults.meet("chat.postMessage", Some("C0AUDIT")), Some(Fault::Hang));
+        assert_eq!(faults.meet("chat.postMessage", Some("C0REQUESTS")), None);
+        assert_eq!(faults.meet("users.info", None), None);
         faults.clear();
-        assert_eq!(faults.meet("users.info"), None);
+        assert_eq!(faults.meet("chat.update", Some("C0AUDIT")), None);
     }
 }

@@ -156,7 +156,13 @@ impl Workspace {
 
     /// Makes `method` (or all, with `"*"`; response URLs are `"response_url"`) fail in this way, the given times.
     pub fn fault(&self, method: &str, fault: Fault, times: Times) {
-        self.0.faults.add(method, fault, times);
+        self.0.faults.add(method, None, fault, times);
+    }
+
+    /// The same, only for calls whose `channel` is this one, by name or id (a user's id for direct messages).
+    pub fn fault_in(&self, channel: &str, method: &str, fault: Fault, times: Times) {
+        let id = self.state().channel_named(channel).map_or_else(|| channel.to_owned(), |channel| channel.id.clone());
+        self.0.faults.add(method, Some(id), fault, times);
     }
 
     /// Ends all faults and lets go of the calls that hang: whoever still waits is served.

@@ -107,7 +107,7 @@ impl Attempt {
     ) -> Response {
         // Listen before looking, so that a hang which is cleared in this instant is not missed.
         let mut cleared = self.workspace.0.faults.listen();
-        let fault = self.workspace.0.faults.meet(&self.method);
+        let fault = self.workspace.0.faults.meet(&self.method, self.log["channel"].as_str());
         match fault {
             None => answer(self.work(work, None)),
             Some(Fault::RateLimited { retry_after }) => {

@@ -40,6 +40,16 @@ async fn faults_before_the_work_do_nothing_and_faults_after_it_did_it() {
 }
 
 #[tokio::test]
+async fn one_channel_can_be_out_of_order() {
+    let (workspace, server, _) = workspace().await;
+    workspace.add_channel(Channel::public("audit"));
+    workspace.fault_in("audit", "chat.postMessage", Fault::ServerError, Times::UntilCleared);
+    assert_eq!(request(&server).send().await.unwrap().status(), 200);
+    let elsewhere = request(&server).json(&json!({ "channel": "C0AUDIT", "text": "hello" }));
+    assert_eq!(elsewhere.send().await.unwrap().status(), 500);
+}
+
+#[tokio::test]
 async fn a_hang_lasts_until_it_is_cleared() {
     let (workspace, server, _) = workspace().await;
     workspace.fault("chat.postMessage", Fault::Hang, Times::UntilCleared);

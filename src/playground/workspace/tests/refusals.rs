@@ -104,6 +104,22 @@ async fn tokens_and_triggers_are_checked() {
 }
 
 #[tokio::test]
+async fn no_more_than_three_modals_are_stacked() {
+    let (workspace, server, clock) = workspace().await;
+    let view = json!({"type": "modal", "title": plain("T"), "blocks": []});
+    let args = |within: Option<&Value>| {
+        let within = within.and_then(|id| id.as_str()).map(str::to_owned);
+        let trigger = workspace.state().issue_trigger("U0ANN", within, clock.now());
+        json!({"trigger_id": trigger, "view": view})
+    };
+    assert_eq!(error(&server, "views.push", args(None)).await, "not_found");
+    let opened = call(&server, "views.open", args(None)).await;
+    for expected in ["ok", "ok", "push_limit_reached"] {
+        assert_eq!(error(&server, "views.push", args(Some(&opened["view"]["id"]))).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn history_is_paged_newest_first() {
     let (workspace, server, _) = workspace().await;
     let (ann, mut stamps) = (workspace.person("ann"), Vec::new());
