@@ -51,7 +51,10 @@ pub(super) fn on_screen(state: &State, user: &str, wanted: &str) -> Button {
         Some((&ephemeral.ts, found(&ephemeral.blocks, wanted, place)?))
     });
     let newest = on_messages.chain(on_ephemerals).max_by(|(one, _), (other, _)| one.cmp(other));
-    newest.map_or_else(|| panic!("{user} sees no button `{wanted}`"), |(_, button)| button)
+    newest.map_or_else(
+        || panic!("{user} sees no button `{wanted}`, only {:?}", labels(state, user)),
+        |(_, button)| button,
+    )
 }
 
 /// The button on a message, in its present or an earlier version.
@@ -138,18 +141,30 @@ fn add_place(
         json!({ "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": is_ephemeral });
 }
 
+/// The labels of all buttons that `user` sees on messages.
+fn labels(state: &State, user: &str) -> Vec<String> {
+    let messages =
+        state.messages.iter().filter(|message| !message.is_deleted && state.is_member(&message.channel, user));
+    let blocks = messages.flat_map(|message| &message.present().blocks);
+    let ephemerals = state.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
+    let elements = blocks.chain(ephemerals.flat_map(|ephemeral| &ephemeral.blocks)).flat_map(elements);
+    let buttons = elements.filter(|element| element["type"] == "button");
+    buttons.map(|button| render::text_shown(state, &button["text"])).collect()
+}
+
+fn elements(block: &Value) -> impl Iterator<Item = &Value> {
+    block["elements"].as_array().into_iter().flatten().chain(block.get("accessory"))
+}
+
 /// The first button with this label, action id or value.
 fn found(blocks: &[Value], wanted: &str, place: impl FnOnce() -> Place) -> Option<Button> {
-    let pressable = blocks.iter().flat_map(|block| {
-        let elements = block["elements"].as_array().into_iter().flatten().chain(block.get("accessory"));
-        elements.map(move |element| (block, element))
-    });
+    let mut pressable = blocks.iter().flat_map(|block| elements(block).map(move |element| (block, element)));
     let is_wanted = |element: &Value| {
         element["type"] == "button"
             && [&element["text"]["text"], &element["action_id"], &element["value"]]
                 .into_iter()
                 .any(|name| name == wanted)
     };
-    let (block, element) = pressable.into_iter().find(|(_, element)| is_wanted(element))?;
+    let (block, element) = pressable.find(|(_, element)| is_wanted(element))?;
     Some(Button { element: element.clone(), block_id: block["block_id"].clone(), place: place() })
 }

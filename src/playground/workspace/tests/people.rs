@@ -74,10 +74,11 @@ async fn a_click_carries_the_message_and_old_versions_can_be_clicked() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "U0BOB sees no button `Approve`")]
+#[should_panic(expected = "U0BOB sees no button `Aprove`, only [\"Approve\", \"Deny\"]")]
 async fn nobody_clicks_what_is_not_there() {
-    let (workspace, _server, _) = workspace().await;
-    workspace.person("bob").clicks("Approve").await;
+    let (workspace, server, _) = workspace().await;
+    call(&server, "chat.postMessage", json!({"channel": "C0REQUESTS", "text": "asks", "blocks": card()})).await;
+    workspace.person("bob").clicks("Aprove").await;
 }
 
 #[tokio::test]
