@@ -52,9 +52,7 @@ fn token(shared: &Shared, call: &Call) -> Response {
     let session: serde_json::Value = serde_json::from_str(call.param("Session")).unwrap_or_default();
     let part = |name: &str| session[name].as_str().unwrap_or_default().to_owned();
     let is_ours = shared.record.session(&part("sessionId")).is_some_and(|minted| {
-        minted.secret_access_key == part("sessionKey")
-            && minted.session_token == part("sessionToken")
-            && shared.now() < minted.expires_at
+        minted.secret == part("sessionKey") && minted.token == part("sessionToken") && shared.now() < minted.expires_at
     });
     if !is_ours {
         return StatusCode::BAD_REQUEST.into_response();

@@ -150,8 +150,8 @@ mod tests {
     fn session() -> Session {
         Session {
             access_key_id: "ASIA1".into(),
-            secret_access_key: String::new(),
-            session_token: String::new(),
+            secret: String::new(),
+            token: String::new(),
             user_id: "AROA1:jit-1".into(),
             role_arn: "arn:aws:iam::123456789012:role/jit/deploy".into(),
             name: "jit-1".into(),

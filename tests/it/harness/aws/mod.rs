@@ -80,15 +80,9 @@ impl Cloud {
         }
     }
 
-    /// The provider's patience, cut short: three attempts, of which a hanging one takes half a second.
+    /// The bot's own credentials, short waits between attempts, and patience enough for a busy machine.
     pub fn tuning() -> Tuning {
-        Tuning {
-            attempt_timeout: Duration::from_millis(500),
-            operation_timeout: Duration::from_secs(2),
-            first_backoff: Duration::from_millis(10),
-            credentials: Some(own_credentials()),
-            ..Tuning::default()
-        }
+        Tuning { first_backoff: Duration::from_millis(10), credentials: Some(own_credentials()), ..Tuning::default() }
     }
 
     /// Makes a role in the bot's own account and gives its ARN. Its name begins with `name`.

@@ -32,8 +32,8 @@ impl Call {
 pub struct Session {
     /// `ASIA…`
     pub access_key_id: String,
-    pub(super) secret_access_key: String,
-    pub(super) session_token: String,
+    pub(super) secret: String,
+    pub(super) token: String,
     /// `AROA…:jit-…`
     pub user_id: String,
     /// The role it is of.
@@ -96,8 +96,8 @@ impl Session {
         let tag = |end: &str| element(answer, end).unwrap_or_else(|| panic!("moto's answer has no {end}: {answer}"));
         Self {
             access_key_id: tag("AccessKeyId"),
-            secret_access_key: tag("SecretAccessKey"),
-            session_token: tag("SessionToken"),
+            secret: tag("SecretAccessKey"),
+            token: tag("SessionToken"),
             user_id: tag("AssumedRoleId"),
             role_arn: call.param("RoleArn").to_owned(),
             name: call.param("RoleSessionName").to_owned(),
