@@ -78,6 +78,9 @@ pub enum Desired {
         planned_end: Timestamp,
         /// Until when claimed sessions may be running; `None` when nothing was claimed.
         sessions_until: Option<Timestamp>,
+        /// Whether the grant was ended before its time. It stays so when the provider is called again later, to tidy:
+        /// what an earlier call has put in place may be there although a crash kept its receipt from being noted.
+        early: bool,
     },
 }
 

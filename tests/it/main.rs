@@ -1,1 +1,4 @@
-fn main() {}
+//! The stories, over the wire and against models of the outside world.
+
+mod aws_sts;
+mod harness;

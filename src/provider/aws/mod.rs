@@ -1,1 +1,260 @@
-//! AWS.
+//! AWS: sessions of a role, minted when they are claimed (STS), and cut off before their time by a policy on the role
+//! (IAM).
+//!
+//! A session ends by itself at the grant's end, since its own policy says so; that does not need the bot. Nothing here is
+//! kept between calls but connections: what is to be done follows from the desire and the moment alone.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
+
+use self::{
+    arn::RoleArn,
+    console::Console,
+    ending::{End, Step},
+    error::{Operation, explain},
+    fault::Fault,
+    identity::deny_policy_name,
+    revoker::Revoker,
+    sts::{Minted, Order, parse_role, refused},
+};
+use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Secrets, Work};
+use crate::domain::catalog::{AwsSts as RoleTarget, Target};
+
+pub use sts::session_may_run_until;
+
+mod arn;
+mod console;
+mod deny_policy;
+mod ending;
+mod error;
+mod fault;
+mod identity;
+mod revoker;
+mod session_policy;
+mod sts;
+
+/// Under which key a receipt names the deny policy that is on the role.
+const DENY_POLICY: &str = "deny_policy";
+
+/// Where AWS is, and as whom to act there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which region's STS to use; consoles open there too.
+    pub region: String,
+    /// An emulator in place of AWS.
+    pub endpoint_url: Option<Url>,
+    /// In place of the partition's sign-in service for browsers.
+    pub federation_url: Option<Url>,
+    /// The role that writes deny policies; without it the bot does so as itself. For a target in another account, the
+    /// role of the same path and name there is meant.
+    pub revoker_role_arn: Option<String>,
+    /// Our own `public_url`: where AWS sends people whose console session is over.
+    pub issuer: Url,
+}
+
+/// How patient to be. The SDK itself sets no limit on how long a call may take.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// For a connection.
+    pub connect_timeout: Duration,
+    /// For one attempt at a call.
+    pub attempt_timeout: Duration,
+    /// For a call with all its attempts, and for an exchange with the sign-in service.
+    pub operation_timeout: Duration,
+    /// How often a call is tried before the failure is told.
+    pub attempts: u32,
+    /// How long to wait before the second attempt; later waits double.
+    pub first_backoff: Duration,
+    /// The bot's own credentials; without them AWS' usual places are searched.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// Whether to make sure of the account before a deny policy is written as the bot itself. An emulator's accounts are
+    /// made up, so by default this is done only without `endpoint_url`.
+    pub checks_account: Option<bool>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(15),
+            attempts: 3,
+            first_backoff: Duration::from_millis(500),
+            credentials: None,
+            checks_account: None,
+        }
+    }
+}
+
+/// Why the provider could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// The revoker role is none.
+    #[error("aws.revoker_role_arn is not the ARN of an IAM role: {0}")]
+    RevokerRole(String),
+    /// There is no way to speak TLS.
+    #[error("the client for AWS' sign-in service could not be made")]
+    Http(#[source] reqwest::Error),
+}
+
+/// Sessions of AWS roles.
+pub struct AwsSts {
+    sts: aws_sdk_sts::Client,
+    revoker: Revoker,
+    console: Console,
+    secrets: Arc<dyn Secrets>,
+    region: String,
+}
+
+impl AwsSts {
+    /// Sets up the clients. Nothing is called yet: the bot's own credentials are looked for with the first call.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub async fn connect(settings: Settings, secrets: Arc<dyn Secrets>, tuning: Tuning) -> Result<Self, SetUpError> {
+        let revoker_role = match &settings.revoker_role_arn {
+            Some(arn) => Some(RoleArn::parse(arn).ok_or_else(|| SetUpError::RevokerRole(arn.clone()))?),
+            None => None,
+        };
+        let checks_account = tuning.checks_account.unwrap_or(settings.endpoint_url.is_none());
+        let config = load(&settings, &tuning).await;
+        let sts = aws_sdk_sts::Client::new(&config);
+        let iam = aws_sdk_iam::Config::new(&config);
+        let console = Console::new(settings.federation_url, settings.issuer, tuning.operation_timeout);
+        Ok(Self {
+            sts: sts.clone(),
+            revoker: Revoker::new(config, iam, sts, revoker_role, checks_account),
+            console: console.map_err(SetUpError::Http)?,
+            secrets,
+            region: settings.region,
+        })
+    }
+
+    /// Mints a session: what both a trial and a claim do.
+    async fn mint(&self, work: &Work, until: Timestamp) -> Result<Minted, ProviderError> {
+        let order = Order::of(work, target_of(work)?, until, &*self.secrets)?;
+        order.send(&self.sts, &self.region).await
+    }
+
+    async fn end(&self, work: &Work, end: &End) -> Result<Progress, ProviderError> {
+        let target = target_of(work)?;
+        let mut receipt = work.receipt.clone();
+        let tidy_at = match ending::step(target.early_end, end, work.now) {
+            Step::Nothing => None,
+            Step::Wait { at } => return Ok(Progress::LookAgain { at, because: run_on(at) }),
+            Step::Leave { tidy_at } => Some(tidy_at),
+            Step::CutOff { tidy_at } => {
+                let role = parse_role(target)?;
+                deny_policy::put(&self.revoker.client_for(&role).await?, &role, work.grant).await?;
+                receipt.0.insert(DENY_POLICY.to_owned(), deny_policy_name(work.grant));
+                Some(tidy_at)
+            }
+            Step::Tidy => {
+                let role = parse_role(target)?;
+                deny_policy::remove(&self.revoker.client_for(&role).await?, &role, work.grant).await?;
+                receipt.0.remove(DENY_POLICY);
+                None
+            }
+        };
+        Ok(Progress::Done { receipt, tidy_at })
+    }
+}
+
+#[async_trait]
+impl Provider for AwsSts {
+    /// AWS keeps no list of sessions.
+    async fn observe(&self, _work: &Work) -> Result<Observed, ProviderError> {
+        Ok(Observed::CannotTell)
+    }
+
+    /// `Present` is a trial: a session is minted and its credentials are dropped at once.
+    async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError> {
+        match *desired {
+            Desired::Present { until } => {
+                let Minted { receipt, credentials: _ } = self.mint(work, until).await?;
+                Ok(Progress::Done { receipt, tidy_at: None })
+            }
+            Desired::Absent { planned_end, sessions_until, early } => {
+                self.end(work, &End { planned: planned_end, sessions_until, early }).await
+            }
+        }
+    }
+
+    async fn claim(&self, work: &Work, until: Timestamp) -> Result<Credentials, ProviderError> {
+        Ok(self.mint(work, until).await?.credentials)
+    }
+
+    async fn console(&self, credentials: &Credentials) -> Result<SecretString, ProviderError> {
+        self.console.link(credentials).await
+    }
+}
+
+async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(tuning.connect_timeout)
+        .operation_attempt_timeout(tuning.attempt_timeout)
+        .operation_timeout(tuning.operation_timeout)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
+    // pinned: a newer version may wait and retry in other ways
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(settings.region.clone()))
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    if let Ok(name) = AppName::new("jit") {
+        loader = loader.app_name(name);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
+    }
+    if let Some(credentials) = &tuning.credentials {
+        loader = loader.credentials_provider(credentials.clone());
+    }
+    loader.load().await
+}
+
+fn target_of(work: &Work) -> Result<&RoleTarget, ProviderError> {
+    match &work.target {
+        Target::AwsSts(target) => Ok(target),
+        Target::Demo(_) => Err(refused("a target of the demo cloud was taken to AWS: report this")),
+    }
+}
+
+fn run_on(at: Timestamp) -> String {
+    format!("sessions that were claimed run on until {at}: nothing cuts them off before")
+}
+
+/// Makes a call, counts it and explains its failure.
+async fn call<O, E>(
+    operation: Operation,
+    role: &RoleArn,
+    request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+) -> Result<O, ProviderError>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    match request.await {
+        Ok(output) => {
+            count(operation, "ok");
+            Ok(output)
+        }
+        Err(error) => {
+            let fault = Fault::of(&error);
+            count(operation, fault.outcome());
+            Err(explain(operation, role, &fault))
+        }
+    }
+}
+
+/// Counts a call, with all its attempts as one.
+fn count(operation: Operation, outcome: impl Into<metrics::SharedString>) {
+    metrics::counter!("jit_aws_calls_total", "operation" => operation.name(), "outcome" => outcome.into()).increment(1);
+}

@@ -1,0 +1,85 @@
+//! What can go wrong between the bot and AWS.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// One way to go wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// An error answer; nothing was done.
+    Refuse {
+        /// The HTTP status.
+        status: u16,
+        /// AWS' error code.
+        code: &'static str,
+        /// AWS' words.
+        message: &'static str,
+    },
+    /// What a load balancer says when nothing stands behind it.
+    Html503,
+    /// The work is done, and the answer is an HTTP 500.
+    FailAfter,
+    /// The work is done, and the connection breaks off instead of an answer.
+    DropAfter,
+    /// Nothing is done, and nothing is said until the cloud is healed; then the work is done after all.
+    Hang,
+    /// The work is done, and nothing is said until the cloud is healed.
+    HangAfter,
+}
+
+impl Fault {
+    /// Too many calls.
+    pub const THROTTLING: Self = Self::Refuse { status: 400, code: "Throttling", message: "Rate exceeded" };
+    /// A permission is missing.
+    pub const ACCESS_DENIED: Self = Self::Refuse {
+        status: 403,
+        code: "AccessDenied",
+        message: "User: arn:aws:iam::123456789012:user/jit-bot is not authorized to perform: sts:TagSession on resource: x",
+    };
+    /// The role's inline policies are full.
+    pub const LIMIT_EXCEEDED: Self =
+        Self::Refuse { status: 409, code: "LimitExceeded", message: "Maximum policy size of 10240 bytes exceeded" };
+    /// The bot's own key was deleted.
+    pub const INVALID_KEY: Self =
+        Self::Refuse { status: 403, code: "InvalidClientTokenId", message: "The security token is invalid." };
+    /// The session policy is none.
+    pub const MALFORMED_POLICY: Self =
+        Self::Refuse { status: 400, code: "MalformedPolicyDocument", message: "Syntax errors in policy." };
+}
+
+/// The faults that lie in wait.
+pub(super) struct Faults {
+    waiting: Mutex<Vec<(String, usize, Fault)>>,
+    healed: watch::Sender<u32>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), healed: watch::Sender::new(0) }
+    }
+}
+
+impl Faults {
+    pub fn add(&self, action: &str, times: usize, fault: Fault) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((action.to_owned(), times, fault));
+    }
+
+    pub fn clear(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.healed.send_modify(|times| *times += 1);
+    }
+
+    /// What this attempt at `action` is to suffer.
+    pub fn take(&self, action: &str) -> Option<Fault> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, times, fault) = waiting.iter_mut().find(|(on, times, _)| on == action && *times > 0)?;
+        *times -= 1;
+        Some(fault.clone())
+    }
+
+    pub async fn healed(&self) {
+        // fails when the cloud is gone, and then there is nobody to hang for
+        self.healed.subscribe().changed().await.ok();
+    }
+}

@@ -1,0 +1,153 @@
+//! The proxy before moto: notes what passes, lets things go wrong on order, and keeps STS' time by the test's clock.
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use jiff::{SignedDuration, Timestamp};
+use jit::ambient::Clock;
+use tokio::{net::TcpListener, task::JoinHandle};
+use url::Url;
+
+use super::{
+    faults::{Fault, Faults},
+    federation,
+    record::{Call, Record, Session},
+};
+
+/// The running proxy; it ends when dropped.
+pub(super) struct Proxy {
+    pub url: Url,
+    pub shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+/// What the proxy and the test both look at.
+pub(super) struct Shared {
+    pub faults: Faults,
+    pub record: Record,
+    moto: Url,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl Proxy {
+    pub async fn start(moto: Url, clock: Arc<dyn Clock>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let shared = Arc::new(Shared { faults: Faults::default(), record: Record::default(), moto, http, clock });
+        let app = Router::new()
+            .route("/federation", axum::routing::any(federation::answer))
+            .fallback(answer)
+            .with_state(Arc::clone(&shared));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, shared, server }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let call = read(&headers, &body);
+    shared.record.note_call(call.clone());
+    let fault = shared.faults.take(&call.action);
+    match fault {
+        None => shared.forward(&call, &headers, body, true).await,
+        Some(Fault::Refuse { status, code, message }) => error(status, code, message),
+        Some(Fault::Html503) => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/html")], "<html>503</html>").into_response()
+        }
+        Some(Fault::FailAfter) => {
+            shared.forward(&call, &headers, body, false).await;
+            error(500, "InternalFailure", "the work was done")
+        }
+        Some(Fault::DropAfter) => {
+            shared.forward(&call, &headers, body, false).await;
+            broken()
+        }
+        Some(Fault::Hang) => {
+            shared.faults.healed().await;
+            shared.forward(&call, &headers, body, true).await
+        }
+        Some(Fault::HangAfter) => {
+            let answer = shared.forward(&call, &headers, body, false).await;
+            shared.faults.healed().await;
+            answer
+        }
+    }
+}
+
+impl Shared {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn forward(&self, call: &Call, headers: &HeaderMap, body: Bytes, delivered: bool) -> Response {
+        let mut request = self.http.post(self.moto.clone()).body(body);
+        for (name, value) in headers.iter().filter(|(name, _)| !is_hop(name.as_str())) {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.expect("moto answers");
+        let (status, request_id) = (answer.status(), answer.headers().get("x-amzn-requestid").cloned());
+        let mut text = answer.text().await.unwrap();
+        if call.action == "AssumeRole" && status.is_success() {
+            text = self.minted(call, &text, delivered);
+        }
+        let mut response = (status, [(header::CONTENT_TYPE, "text/xml")], text).into_response();
+        response.headers_mut().extend(request_id.map(|id| (header::HeaderName::from_static("x-amzn-requestid"), id)));
+        response
+    }
+
+    /// Notes the session. moto goes by the machine's clock, so the expiry is written anew.
+    fn minted(&self, call: &Call, answer: &str, delivered: bool) -> String {
+        let seconds = call.params.get("DurationSeconds").map_or(3_600, |seconds| seconds.parse().unwrap());
+        let now = self.now();
+        let expires_at = Timestamp::from_second((now + SignedDuration::from_secs(seconds)).as_second()).unwrap();
+        self.record.note_session(Session::of(call, answer, now, expires_at, delivered));
+        let (head, rest) = answer.split_once("<Expiration>").expect("moto sends an expiry");
+        let (_, tail) = rest.split_once("</Expiration>").expect("moto ends its expiry");
+        format!("{head}<Expiration>{expires_at}</Expiration>{tail}")
+    }
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Call {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let params: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+    let signed_by = text(header::AUTHORIZATION).split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+    Call {
+        action: params.get("Action").cloned().unwrap_or_default(),
+        signed_by: signed_by.map(str::to_owned),
+        user_agent: text(header::USER_AGENT).to_owned(),
+        params,
+    }
+}
+
+/// Headers that are about the connection and not about the call.
+fn is_hop(name: &str) -> bool {
+    ["host", "connection", "content-length", "transfer-encoding"].contains(&name)
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>f0f0f0f0-1111-2222-3333-444444444444</RequestId></ErrorResponse>"
+    );
+    let id = [("x-amzn-requestid", "f0f0f0f0-1111-2222-3333-444444444444"), ("content-type", "text/xml")];
+    (StatusCode::from_u16(status).unwrap(), id, body).into_response()
+}
+
+/// An answer that breaks off before its end.
+pub(super) fn broken() -> Response {
+    let breaks = futures::stream::once(async { Err::<Bytes, _>(io::Error::other("the line is dead")) });
+    Response::new(Body::from_stream(breaks))
+}
