@@ -4,6 +4,7 @@
 
 pub mod ambient;
 pub mod domain;
+pub mod job;
 pub mod playground;
 pub mod provider;
 pub mod slack;

@@ -1,0 +1,81 @@
+//! What Slack knows about people, asked for when it is needed and kept for a while.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::{Context, JobError};
+use crate::{
+    domain::{
+        ids::{UserGroupId, UserId},
+        people::{Members, Person},
+    },
+    slack::client::SlackError,
+    store::StoreError,
+    usecase::{MEMBERS_FRESH, MEMBERS_USABLE},
+};
+
+/// When a person's name and e-mail address are worth asking for again.
+const PERSON_FRESH: SignedDuration = SignedDuration::from_hours(24);
+/// How often a grant waits for Slack to name its holder before it goes on under the Slack id alone.
+const PATIENCE: u32 = 3;
+
+/// Asks Slack who is in these groups, where the last answer is not fresh. Answers whether every one of them is known
+/// well enough to decide by.
+///
+/// # Errors
+/// When the store fails.
+pub async fn ensure_members(ctx: &Context, groups: &BTreeSet<UserGroupId>) -> Result<bool, StoreError> {
+    if groups.is_empty() {
+        return Ok(true);
+    }
+    let now = ctx.clock.now();
+    let fresh = known(ctx, MEMBERS_FRESH).await?;
+    let stale: Vec<UserGroupId> = groups.iter().filter(|group| fresh.of(group).is_none()).cloned().collect();
+    let slack = ctx.tools.load().slack.clone();
+    let asked = futures::future::join_all(stale.iter().map(|group| slack.user_group(group))).await;
+    for (group, answer) in stale.into_iter().zip(asked) {
+        match answer {
+            Ok(members) => {
+                ctx.store
+                    .write(move |tx| Box::pin(async move { tx.save_user_group(&group, &members, now).await }))
+                    .await?;
+            }
+            Err(error) => tracing::warn!(%group, %error, "Slack does not say who is in a user group"),
+        }
+    }
+    let usable = known(ctx, MEMBERS_USABLE).await?;
+    Ok(groups.iter().all(|group| usable.of(group).is_some()))
+}
+
+async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError> {
+    let since = ctx.clock.now() - age;
+    ctx.store.read(move |tx| Box::pin(async move { tx.members(since).await })).await
+}
+
+/// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no
+/// access: the grant is then known to the cloud under the Slack id.
+pub(super) async fn holder(ctx: &Context, id: &UserId, attempts: u32) -> Result<Option<Person>, JobError> {
+    let now = ctx.clock.now();
+    let wanted = id.clone();
+    let known = ctx.store.read(move |tx| Box::pin(async move { tx.lookup_person(&wanted).await })).await?;
+    if known.as_ref().is_some_and(|person| person.fetched_at > now - PERSON_FRESH) {
+        return Ok(known);
+    }
+    match ctx.tools.load().slack.clone().person(id, now).await {
+        Ok(person) => {
+            let kept = person.clone();
+            ctx.store.write(move |tx| Box::pin(async move { tx.save_person(&kept).await })).await?;
+            Ok(Some(person))
+        }
+        Err(error @ (SlackError::Unclear(_) | SlackError::Throttled { .. }))
+            if known.is_none() && attempts < PATIENCE =>
+        {
+            Err(JobError::Slack(error))
+        }
+        Err(error) => {
+            tracing::warn!(user = %id, %error, "Slack does not say who the holder is");
+            Ok(known)
+        }
+    }
+}

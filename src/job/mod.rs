@@ -1,0 +1,129 @@
+//! Work that is owed: a worker, and a file for each kind of job.
+//!
+//! Every job is level-triggered: it reads how things are, brings the world one step closer to that, and says whether to
+//! look again. To run one twice, late, or after a crash in its middle does no harm.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::{
+    ambient::{Clock, Entropy},
+    domain::{catalog::Catalog, job::Job},
+    provider::Providers,
+    slack::client::{SlackApi, SlackError},
+    store::{Store, StoreError},
+    usecase::{Env, end, lapse},
+};
+
+pub mod directory;
+mod pacing;
+mod post_feed;
+mod project_card;
+mod prune;
+mod reconcile_access;
+pub mod worker;
+
+pub use pacing::Pacer;
+
+/// What jobs work with.
+#[derive(Debug)]
+pub struct Context {
+    /// Where everything is written down.
+    pub store: Store,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What a reload of the configuration replaces as a whole.
+    pub tools: ArcSwap<Tools>,
+    /// Keeps each Slack channel at the pace it can take.
+    pub pacer: Pacer,
+}
+
+/// What follows from the configuration.
+pub struct Tools {
+    /// Today's policy.
+    pub catalog: Arc<Catalog>,
+    /// The workspace.
+    pub slack: SlackApi,
+    /// The clouds.
+    pub providers: Providers,
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tools").finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// What the world is like for a verb that runs now.
+    #[must_use]
+    pub fn env(&self) -> Env {
+        let catalog = self.tools.load().catalog.clone();
+        Env { catalog, now: self.clock.now(), entropy: self.entropy.clone() }
+    }
+}
+
+/// How a job went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is nothing left to do.
+    Done,
+    /// Nothing is wrong; look again then.
+    Again {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Why a job has to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Slack failed.
+    #[error("{0}")]
+    Slack(SlackError),
+    /// A cloud failed.
+    #[error("{message}")]
+    Provider {
+        /// What the cloud said, in words for people.
+        message: String,
+        /// How long it wants to be left alone.
+        after: Option<Duration>,
+    },
+}
+
+impl JobError {
+    fn not_before(&self) -> Option<Duration> {
+        match self {
+            Self::Provider { after, .. } => *after,
+            Self::Slack(SlackError::Throttled { after }) => Some(*after),
+            Self::Store(_) | Self::Slack(SlackError::Unclear(_) | SlackError::Refused(_)) => None,
+        }
+    }
+}
+
+/// Does one job, which has failed `attempts` times in a row so far.
+async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobError> {
+    match job {
+        Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, attempts).await,
+        Job::EndGrant(grant) => {
+            let (env, grant) = (ctx.env(), *grant);
+            ctx.store.write(move |tx| Box::pin(async move { end::expire(tx, &env, grant).await })).await?;
+            Ok(Outcome::Done)
+        }
+        Job::LapseRequest(request) => {
+            let (env, request) = (ctx.env(), *request);
+            ctx.store.write(move |tx| Box::pin(async move { lapse::lapse(tx, &env, request).await })).await?;
+            Ok(Outcome::Done)
+        }
+        Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
+        Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
+        Job::Prune => prune::run(ctx).await,
+    }
+}

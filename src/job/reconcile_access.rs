@@ -1,0 +1,308 @@
+//! Make the cloud agree with the grants on one access key. The only thing that changes a cloud.
+//!
+//! Granting, extending, overlapping, ending, recovering from a crash: all of it is this. There is at most one such job
+//! for a key at any time, so nobody else moves these accesses meanwhile.
+
+use jiff::Timestamp;
+
+use super::{Context, JobError, Outcome, directory};
+use crate::{
+    domain::{
+        access::{Access, AccessEvent, AccessKey, AccessState},
+        audit::{Actor, Fact, Subject},
+        grant::{Grant, GrantState},
+        people::Person,
+    },
+    provider::{Desired, ErrorKind, Holder, Progress, ProviderError, Receipt, Work},
+    store::{StoreError, Tx},
+    usecase::{Env, end, settle},
+};
+
+/// After so many failures in a row people should look. It is still retried.
+const STUCK_AFTER: u32 = 6;
+
+/// An access and the grant it belongs to.
+#[derive(Debug, Clone)]
+struct Claimant {
+    access: Access,
+    grant: Grant,
+}
+
+pub(super) async fn run(ctx: &Context, key: &AccessKey, attempts: u32) -> Result<Outcome, JobError> {
+    let wanted = key.clone();
+    let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &wanted).await })).await?;
+    let now = ctx.clock.now();
+    let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
+    if covered.is_empty() {
+        close(ctx, uncovered, attempts).await
+    } else {
+        open(ctx, covered, uncovered, attempts).await
+    }
+}
+
+async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
+    let mut claimants = Vec::new();
+    for access in tx.accesses_under(key).await? {
+        let grant = tx.load_grant(access.grant).await?;
+        claimants.push(Claimant { access, grant });
+    }
+    Ok(claimants)
+}
+
+/// Some live grant covers the key: the cloud is to have it. Grants that are over lose it without the cloud noticing.
+async fn open(
+    ctx: &Context,
+    covered: Vec<Claimant>,
+    uncovered: Vec<Claimant>,
+    attempts: u32,
+) -> Result<Outcome, JobError> {
+    let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
+    if !over.is_empty() {
+        let over = step(ctx, over, AccessEvent::NotCovered).await?;
+        confirm_gone(ctx, over, Receipt::default(), None).await?;
+    }
+    let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
+    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
+    let Some(first) = wanted.first().cloned() else {
+        return Ok(Outcome::Done);
+    };
+    let holder = directory::holder(ctx, &first.grant.holder, attempts).await?;
+    let wanted = step(ctx, wanted, AccessEvent::ApplyBegun).await?;
+    match call(ctx, &first, holder, &Desired::Present { until }).await {
+        Ok(Progress::Done { receipt, .. }) => {
+            confirm_live(ctx, wanted, receipt).await?;
+            Ok(Outcome::Done)
+        }
+        Ok(Progress::LookAgain { at, because }) => wait(ctx, wanted, at, because).await,
+        Err(error) if error.kind.is_final() => {
+            give_up(ctx, wanted, error.message).await?;
+            Ok(Outcome::Done)
+        }
+        Err(error) => failed(ctx, wanted, error, attempts).await,
+    }
+}
+
+/// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
+async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
+    let owed: Vec<Claimant> = claimants
+        .into_iter()
+        .filter(|it| it.access.state != AccessState::Gone || it.access.tidy_at.is_some())
+        .collect();
+    let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
+        return Ok(Outcome::Done);
+    };
+    if let Some(at) = owed.iter().filter_map(|it| it.access.tidy_at).min()
+        && owed.iter().all(|it| it.access.state == AccessState::Gone)
+        && at > ctx.clock.now()
+    {
+        return Ok(Outcome::Again { at });
+    }
+    let desired = Desired::Absent {
+        planned_end: last.grant.ends_at,
+        sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
+        early: owed.iter().any(|it| ended_early(&it.grant)),
+    };
+    let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
+    match call(ctx, &last, None, &desired).await {
+        Ok(Progress::Done { receipt, tidy_at }) => {
+            confirm_gone(ctx, owed, receipt, tidy_at).await?;
+            Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
+        }
+        Ok(Progress::LookAgain { at, because }) => wait(ctx, owed, at, because).await,
+        Err(error) => failed(ctx, owed, error, attempts).await,
+    }
+}
+
+fn ended_early(grant: &Grant) -> bool {
+    match &grant.state {
+        GrantState::Ending { cause, .. } | GrantState::Ended { cause, .. } => cause.is_early(),
+        GrantState::Failed { .. } => true,
+        GrantState::Applying | GrantState::Active { .. } => false,
+    }
+}
+
+async fn call(
+    ctx: &Context,
+    whose: &Claimant,
+    holder: Option<Person>,
+    desired: &Desired,
+) -> Result<Progress, ProviderError> {
+    let provider = ctx.tools.load().providers.get(&whose.access.key.provider).cloned();
+    let Some(provider) = provider else {
+        let message = format!(
+            "the configuration no longer says how to reach {}; an operator has to put its section back",
+            whose.access.key.provider.as_str()
+        );
+        return Err(ProviderError { kind: ErrorKind::Unavailable, message });
+    };
+    let work = Work {
+        key: whose.access.key.clone(),
+        target: whose.access.target.clone(),
+        grant: whose.grant.id,
+        holder: Holder { user: whose.grant.holder.clone(), email: holder.and_then(|person| person.email) },
+        receipt: Receipt(whose.access.receipt.clone()),
+        now: ctx.clock.now(),
+    };
+    provider.apply(&work, desired).await
+}
+
+/// Writes down that a step is about to be taken, before the cloud hears of it.
+async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Result<Vec<Claimant>, StoreError> {
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut claimants = claimants;
+                for Claimant { access, .. } in &mut claimants {
+                    let was = access.state;
+                    if was == AccessState::Gone {
+                        continue;
+                    }
+                    access.state = was.apply(event)?;
+                    if access.state != was {
+                        tx.save_access(access, was).await?;
+                    }
+                }
+                Ok(claimants)
+            })
+        })
+        .await
+}
+
+async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+    let env = ctx.env();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for Claimant { mut access, grant } in claimants {
+                    let was = access.state;
+                    access.state = was.apply(AccessEvent::Confirmed)?;
+                    access.receipt.clone_from(&receipt.0);
+                    access.note = None;
+                    access.stuck_since = None;
+                    tx.save_access(&access, was).await?;
+                    let fact = Fact::AccessLive {
+                        about: Subject::from(&grant),
+                        resource: access.key.resource.clone(),
+                        receipt: receipt.0.clone(),
+                    };
+                    tx.record(env.now, &Actor::Jit, &fact).await?;
+                    settle::settle(tx, &env, grant.id).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn confirm_gone(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    receipt: Receipt,
+    tidy_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let env = ctx.env();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for claimant in claimants {
+                    gone(tx, &env, claimant, &receipt, tidy_at).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn gone(
+    tx: &mut Tx,
+    env: &Env,
+    claimant: Claimant,
+    receipt: &Receipt,
+    tidy_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let Claimant { mut access, grant } = claimant;
+    let was = access.state;
+    access.state = was.apply(AccessEvent::Removed)?;
+    access.receipt.extend(receipt.0.clone());
+    access.tidy_at = tidy_at;
+    access.note = None;
+    access.stuck_since = None;
+    tx.save_access(&access, was).await?;
+    if was == AccessState::Gone {
+        return Ok(());
+    }
+    let fact = Fact::AccessRemoved {
+        about: Subject::from(&grant),
+        resource: access.key.resource.clone(),
+        receipt: receipt.0.clone(),
+    };
+    tx.record(env.now, &Actor::Jit, &fact).await?;
+    if let GrantState::Ending { since, .. } = grant.state {
+        let late = env.now.duration_since(since.min(grant.ends_at)).as_secs_f64();
+        metrics::histogram!("jit_revocation_lateness_seconds").record(late);
+    }
+    settle::settle(tx, env, grant.id).await
+}
+
+async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result<(), StoreError> {
+    let env = ctx.env();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for Claimant { grant, .. } in claimants {
+                    end::give_up(tx, &env, grant.id, why.clone()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn wait(ctx: &Context, claimants: Vec<Claimant>, at: Timestamp, because: String) -> Result<Outcome, JobError> {
+    tell(ctx, claimants, because, false).await?;
+    Ok(Outcome::Again { at })
+}
+
+/// The cloud failed in a way that may pass: people are told, and it is tried again for ever.
+async fn failed(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    error: ProviderError,
+    attempts: u32,
+) -> Result<Outcome, JobError> {
+    let after = match error.kind {
+        ErrorKind::Throttled { after } => after,
+        ErrorKind::Denied
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::Unavailable
+        | ErrorKind::Ambiguous
+        | ErrorKind::Refused => None,
+    };
+    tell(ctx, claimants, error.message.clone(), attempts + 1 >= STUCK_AFTER).await?;
+    Err(JobError::Provider { message: error.message, after })
+}
+
+async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
+    let env = ctx.env();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for Claimant { mut access, grant } in claimants {
+                    let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
+                    if newly_stuck {
+                        access.stuck_since = Some(env.now);
+                        let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
+                        let fact = Fact::AccessStuck { about, resource, why: note.clone() };
+                        tx.record(env.now, &Actor::Jit, &fact).await?;
+                    }
+                    access.note = Some(note.clone());
+                    let was = access.state;
+                    tx.save_access(&access, was).await?;
+                    tx.refresh_cards(grant.request, env.now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
