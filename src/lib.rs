@@ -3,11 +3,16 @@
 //! ARCHITECTURE.md is the map of the rooms below and says what is absent from each.
 
 pub mod ambient;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod job;
 pub mod playground;
 pub mod provider;
+pub mod shutdown;
 pub mod slack;
 pub mod store;
+pub mod telemetry;
 pub mod usecase;

@@ -73,6 +73,14 @@ pub fn check(path: &Path, environment: &dyn Environment, secrets: Secrets) -> Re
     read(path, environment, secrets).map(|config| summary(&config))
 }
 
+/// Where the store is, for commands that only look into it: they need none of the secrets.
+///
+/// # Errors
+/// All problems at once, when there are any.
+pub fn store_url(path: &Path, environment: &dyn Environment) -> Result<String, Problems> {
+    read(path, environment, Secrets::MayBeMissing).map(|config| config.store_url)
+}
+
 fn read(path: &Path, environment: &dyn Environment, secrets: Secrets) -> Result<Config, Problems> {
     let (report, seen) = (Report::default(), Seen::default());
     let files = files::read(path, &report, &seen);

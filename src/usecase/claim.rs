@@ -24,6 +24,9 @@ pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(2);
 /// How long the button on that page, which opens the console, can be used.
 pub const CONSOLE_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long the cloud may take to mint: a session's own clock starts at the end of it.
+const MINTING: SignedDuration = SignedDuration::from_mins(1);
+
 /// A link that was made: the token is a secret and stands nowhere else.
 #[derive(Debug)]
 pub struct Link {
@@ -155,7 +158,7 @@ pub async fn begin(
         record_refusal(tx, env, &actor, &grant, AttemptRefusal::TooLate).await?;
         return Ok(Err(Refused::Over(grant)));
     }
-    tx.extend_sessions(access.id, env.now + LONGEST_SESSION).await?;
+    tx.extend_sessions(access.id, env.now + LONGEST_SESSION + MINTING).await?;
     let person = tx.lookup_person(&grant.holder).await?;
     let until = grant.ends_at;
     Ok(Ok(Claim { grant, access, person, purpose, until }))

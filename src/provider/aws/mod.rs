@@ -28,8 +28,6 @@ use self::{
 use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Secrets, Work};
 use crate::domain::catalog::{AwsSts as RoleTarget, Target};
 
-pub use sts::session_may_run_until;
-
 mod arn;
 mod console;
 mod deny_policy;

@@ -20,7 +20,7 @@ use super::{
     session_policy::{session_policy, whole_second},
 };
 use crate::{
-    domain::catalog::AwsSts as Target,
+    domain::{access, catalog::AwsSts as Target},
     provider::{Credentials, ErrorKind, ProviderError, Receipt, Secrets, Work},
 };
 
@@ -28,16 +28,9 @@ use crate::{
 const SHORTEST_SESSION: i32 = 900;
 /// The longest session we ask for, in seconds: the most that one role gets on another ("role chaining"), which is what a
 /// bot on ECS, EKS, EC2 or Lambda does, and what every role's `MaxSessionDuration` allows.
-const LONGEST_SESSION: i32 = 3_600;
+const LONGEST_SESSION: i32 = access::LONGEST_SESSION.as_secs() as i32;
 /// From how many percent of its largest size on a session token is worth a word in the log.
 const CROWDED: i32 = 80;
-
-/// Until when a session minted at `now` may run by STS' own reckoning, whatever its policy says: what to write down as
-/// `sessions_until` before claiming. A minute is added for retries and clocks that disagree.
-#[must_use]
-pub fn session_may_run_until(now: Timestamp, until: Timestamp) -> Timestamp {
-    now + SignedDuration::from_secs(i64::from(seconds(now, until))) + SignedDuration::from_mins(1)
-}
 
 /// A session that was minted.
 pub(super) struct Minted {
@@ -170,12 +163,5 @@ mod tests {
         ] {
             assert_eq!(seconds(now, now + left), expected, "{left:?}");
         }
-    }
-
-    #[test]
-    fn what_sts_may_keep_alive_is_never_underrated() {
-        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let soon = now + SignedDuration::from_mins(5);
-        assert_eq!(session_may_run_until(now, soon).to_string(), "2026-11-21T12:16:00Z");
     }
 }

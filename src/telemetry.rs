@@ -1,0 +1,63 @@
+//! Logs and metrics.
+//!
+//! Logs go to standard error as one JSON object a line, with ids as fields; nothing in this crate logs a body, a token
+//! or a credential. `JIT_LOG` chooses what is shown (`info` by default; syntax of `tracing_subscriber::EnvFilter`).
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. A second call changes nothing.
+pub fn start_logging() {
+    // slack-morphism writes whole payloads at its trace level.
+    let filter = EnvFilter::try_from_env("JIT_LOG")
+        .unwrap_or_else(|_unset| EnvFilter::new("info"))
+        .add_directive(tracing::metadata::LevelFilter::WARN.into());
+    let filter = if let Ok(quiet) = "slack_morphism=info".parse() { filter.add_directive(quiet) } else { filter };
+    // Somebody who embeds the crate may have started logging already.
+    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Starts counting, once for the process, and gives the handle that `/metrics` reads.
+#[must_use]
+pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(install).clone()
+}
+
+fn install() -> PrometheusHandle {
+    let acks = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
+    let lateness = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
+    let builder = PrometheusBuilder::new();
+    let builder = builder
+        .set_buckets_for_metric(Matcher::Full("jit_ack_seconds".to_owned()), &acks)
+        .and_then(|it| {
+            it.set_buckets_for_metric(Matcher::Full("jit_revocation_lateness_seconds".to_owned()), &lateness)
+        })
+        .unwrap_or_default();
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    // Another recorder in the process means that somebody else counts; ours then stays empty.
+    let _ = metrics::set_global_recorder(recorder);
+    describe();
+    handle
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!("jit_ack_seconds", Unit::Seconds, "From the arrival of a request from Slack to its answer.");
+    describe_counter!("jit_slack_refused_total", "Requests that were not taken for Slack's, by reason.");
+    describe_counter!("jit_slack_calls_total", "Calls of the Slack Web API, by method and outcome.");
+    describe_counter!("jit_aws_calls_total", "Calls of AWS, by operation and outcome.");
+    describe_counter!("jit_jobs_total", "Jobs that ran, by kind and outcome.");
+    describe_histogram!(
+        "jit_revocation_lateness_seconds",
+        Unit::Seconds,
+        "From the moment an access should have ended to the cloud's confirmation."
+    );
+    describe_gauge!("jit_requests_awaiting", "Requests that await a decision.");
+    describe_gauge!("jit_grants", "Grants that are not over, by state.");
+    describe_gauge!("jit_accesses_stuck", "Accesses that the cloud does not open or close as it should.");
+    describe_gauge!("jit_jobs_unfinished", "Jobs that are waiting or running.");
+}
