@@ -2,3 +2,4 @@
 
 mod aws_sts;
 mod harness;
+mod main_story;

@@ -25,6 +25,11 @@ enum Place {
 }
 
 impl Button {
+    /// The page it opens in the browser, if it opens one.
+    pub(super) fn url(&self) -> Option<String> {
+        self.element["url"].as_str().map(str::to_owned)
+    }
+
     /// What the confirmation dialog says, if there is one.
     pub(super) fn confirmation(&self, state: &State) -> Option<String> {
         let confirm = self.element.get("confirm")?;

@@ -46,7 +46,7 @@ pub fn asked(request: &Request, slash: &str) -> Message {
             words::escape(request.role.as_str()),
             time::short(request.duration()),
             words::approvals(verdict.quorum.get()),
-            words::circle(&verdict.approvers),
+            words::deciders(verdict, &request.requester),
             words::moment(request.decide_by),
         ))
         .note(format!("Changed your mind? `{slash} cancel {name}`"))
@@ -128,7 +128,7 @@ pub fn status(status: &Status, slash: &str) -> Message {
             words::escape(request.role.as_str()),
             time::short(request.duration()),
             words::approvals(request.verdict.quorum.get()),
-            words::circle(&request.verdict.approvers),
+            words::deciders(&request.verdict, &request.requester),
             words::moment(request.decide_by),
         ));
     }

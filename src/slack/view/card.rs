@@ -44,7 +44,7 @@ fn awaiting(draft: Draft, story: &Story) -> Draft {
     let draft = draft.say(format!(
         "{} needed from {}\nTo be decided by {}",
         words::approvals(verdict.quorum.get()),
-        words::circle(&verdict.approvers),
+        words::deciders(verdict, &request.requester),
         words::moment(request.decide_by),
     ));
     let draft = if story.approvals.is_empty() {

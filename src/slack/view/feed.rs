@@ -160,7 +160,7 @@ fn grant_name(about: &Subject) -> String {
 }
 
 fn holder(about: &Subject) -> String {
-    format!("{} has *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
+    format!("{} with *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
 }
 
 fn wish(about: &Subject) -> String {

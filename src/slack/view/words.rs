@@ -6,6 +6,7 @@ use crate::{
     domain::{
         ids::{UserGroupId, UserId},
         people::Circle,
+        policy::Verdict,
     },
     slack::message::shortened,
 };
@@ -47,6 +48,16 @@ pub fn person(id: &UserId) -> String {
 #[must_use]
 pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
     listed(ids.into_iter().map(person).collect())
+}
+
+/// Who may decide what `requester` asked: the approvers, without the requester where nobody approves themselves.
+#[must_use]
+pub fn deciders(verdict: &Verdict, requester: &UserId) -> String {
+    let mut able = verdict.approvers.clone();
+    if !verdict.self_approval {
+        able.users.remove(requester);
+    }
+    circle(&able)
 }
 
 /// Everybody in a circle: user groups first, then people.
