@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// The page with the button. It is the same for every link, good or bad: only the click tells.
-pub async fn show() -> Response {
-    sealed(StatusCode::OK, page::invitation())
+pub async fn show(Path(token): Path<String>) -> Response {
+    sealed(StatusCode::OK, page::invitation(&token))
 }
 
 /// The click: uses the link up and shows credentials that were minted for it.

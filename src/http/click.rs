@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     command::PATIENCE,
-    slack::{reference, respond},
+    slack::{Clicker, reference, respond},
 };
 use crate::{
     app::App,
@@ -33,7 +33,7 @@ use crate::{
 
 /// Does what the button says and has the answer sent.
 pub async fn answer(app: &Arc<App>, click: Click) {
-    let response_url = click.response_url.clone();
+    let clicker = Clicker::of(&click);
     let message = match tokio::time::timeout(PATIENCE, obey(app, click)).await {
         Ok(Ok(message)) => message,
         Ok(Err(error)) => {
@@ -48,7 +48,7 @@ pub async fn answer(app: &Arc<App>, click: Click) {
         }
     };
     if let Some(message) = message {
-        respond(app, response_url, message);
+        respond(app, clicker, message);
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::grammar::{self, Command, Misunderstood};
-use crate::domain::ids::{GrantId, RequestId, UserGroupId, UserId};
+use crate::domain::ids::{ChannelId, GrantId, RequestId, UserGroupId, UserId};
 
 mod signature;
 
@@ -70,6 +70,8 @@ pub struct Click {
     pub button: Option<Button>,
     /// Where a private answer goes.
     pub response_url: Option<Url>,
+    /// Where it was clicked: a private answer goes there when the address above does not work.
+    pub channel: Option<ChannelId>,
     /// Which message it was on.
     pub message: Option<(String, String)>,
     /// The same for a repeated delivery, and for no other.
@@ -209,6 +211,12 @@ struct Interaction {
     #[serde(default)]
     actions: Vec<Action>,
     container: Option<Container>,
+    channel: Option<Channel>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -251,6 +259,8 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
     };
     let delivery =
         delivery_key(&["click", &payload.trigger_id, &user.id, &action.action_id, &action.value, &action.action_ts]);
+    let channel = payload.channel.map(|channel| channel.id);
+    let channel = channel.or_else(|| payload.container.as_ref()?.channel_id.clone()).map(ChannelId);
     let message = payload
         .container
         .filter(|container| !container.is_ephemeral)
@@ -260,6 +270,7 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
         user_team: user.team_id,
         user: UserId(user.id),
         button: Button::read(&action.action_id, &action.value),
+        channel,
         response_url: payload.response_url.and_then(|url| Url::parse(&url).ok()),
         message,
         delivery,
