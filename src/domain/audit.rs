@@ -80,7 +80,8 @@ impl From<&Grant> for Subject {
             code: grant.code.clone(),
             requester: grant.holder.clone(),
             role: grant.role.clone(),
-            seconds: u64::try_from(grant.ends_at.duration_since(grant.starts_at).as_secs()).unwrap_or(0),
+            // A grant ends on a whole second, counted from the second it began in.
+            seconds: u64::try_from(grant.ends_at.as_second() - grant.starts_at.as_second()).unwrap_or(0),
             reason: grant.reason.clone(),
         }
     }

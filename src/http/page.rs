@@ -40,7 +40,7 @@ pub fn invitation(token: &str) -> Markup {
         "Your credentials",
         &html! {
             p { "The link works once. Credentials are made for you the moment you click, and shown on the next page alone." }
-            form method="post" action=(token) { button type="submit" { "Show my credentials" } }
+            form method="post" action={ "./" (token) } { button type="submit" { "Show my credentials" } }
         },
     )
 }

@@ -9,7 +9,7 @@ use aws_sdk_sts::{
     operation::{RequestId, assume_role::AssumeRoleOutput},
     types::Tag,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -146,6 +146,8 @@ fn warn_if_crowded(output: &AssumeRoleOutput, role: &RoleArn) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]

@@ -139,10 +139,12 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             wish(about)
         ),
         Fact::PolicyLoaded { policy, roles } => {
-            format!("*policy in force*: {}, {roles} roles", words::quoted(&short(policy)))
+            let roles = words::counted(*roles as u64, "role", "roles");
+            format!("*policy in force*: {}, {roles}", words::quoted(&short(policy)))
         }
         Fact::PolicyRefused { problems } => {
-            format!("*changed policy refused*, {problems} problems; the one before stays in force")
+            let problems = words::counted(*problems as u64, "problem", "problems");
+            format!("*changed policy refused*, {problems}; the one before stays in force")
         }
     }
 }

@@ -90,10 +90,13 @@ pub fn moment(at: Timestamp) -> String {
 /// `1 approval`, `2 approvals`.
 #[must_use]
 pub fn approvals(count: impl Into<u64>) -> String {
-    match count.into() {
-        1 => "1 approval".to_owned(),
-        count => format!("{count} approvals"),
-    }
+    counted(count.into(), "approval", "approvals")
+}
+
+/// A number and what it counts.
+#[must_use]
+pub fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 #[cfg(test)]
