@@ -252,7 +252,9 @@ fn role_with_demo_target(catalog: &Catalog) -> Option<RoleName> {
     let has_demo = |targets: &[Target]| {
         targets.iter().any(|target| match target {
             Target::Demo(_) => true,
-            Target::AwsSts(_) => false,
+            Target::AwsSts(_) | Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) => {
+                false
+            }
         })
     };
     catalog.roles.values().find(|role| has_demo(&role.targets)).map(|role| role.name.clone())

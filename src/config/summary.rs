@@ -104,6 +104,12 @@ fn opens(target: &Target) -> String {
             };
             format!("AWS sessions of {role_arn}{scoped}; {end}")
         }
+        Target::AwsIdentityCenter(target) => {
+            let end = if target.cut_off_sessions { "; an end cuts sessions off" } else { "" };
+            format!("permission set {} on account {}{end}", target.permission_set_arn, target.account)
+        }
+        Target::AwsIamPolicy(target) => format!("a policy on the {}", target.resource),
+        Target::AwsIamGroup(target) => format!("IAM group {} for user {}", target.group, target.user),
         Target::Demo(demo) => format!("{} in the demo cloud of this process", demo.name),
     }
 }

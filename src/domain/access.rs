@@ -32,7 +32,7 @@ impl AccessKey {
     pub fn of(target: &Target, holder: &UserId, grant: GrantId) -> Self {
         let principal = match target.nature() {
             Nature::Assignment => holder.to_string(),
-            Nature::Session => grant.to_string(),
+            Nature::PerGrant | Nature::Session => grant.to_string(),
         };
         Self { provider: target.provider(), principal, resource: target.resource().to_owned() }
     }

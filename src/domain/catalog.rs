@@ -116,6 +116,12 @@ pub struct Rule {
 pub enum Target {
     /// Sessions of an AWS role, minted when claimed.
     AwsSts(AwsSts),
+    /// An assignment of a permission set in IAM Identity Center.
+    AwsIdentityCenter(AwsIdentityCenter),
+    /// An inline policy on an IAM user or role, that ends by its own conditions.
+    AwsIamPolicy(AwsIamPolicy),
+    /// A membership in an IAM group.
+    AwsIamGroup(AwsIamGroup),
     /// An entry in a cloud that lives in this process; for the playground.
     Demo(Demo),
 }
@@ -131,6 +137,53 @@ pub struct AwsSts {
     pub session_policy: Option<String>,
     /// What an early end does to sessions that are still running.
     pub early_end: EarlyEnd,
+}
+
+/// A permission set on one account, for the person who asks. The configuration may name several accounts or an
+/// organisational unit; each account becomes a target of its own before anybody is asked to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsIdentityCenter {
+    /// Twelve digits; in a role also an organisational unit (`ou-…`), which stands for the accounts in it.
+    pub account: String,
+    /// `arn:aws:sso:::permissionSet/ssoins-…/ps-…`
+    pub permission_set_arn: String,
+    /// Whether an end also cuts off sessions that are running, by a deny in the permission set's inline policy. They
+    /// run on for up to the permission set's session duration otherwise.
+    pub cut_off_sessions: bool,
+    /// `account|permission set`: what is opened, as one name.
+    pub resource: String,
+}
+
+/// An inline policy on an IAM user or role of the bot's own account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsIamPolicy {
+    /// Who gets the policy.
+    pub on: IamPrincipal,
+    /// The policy document, minified; each of its statements gets the grant's end as a condition.
+    pub policy: String,
+    /// What is opened, as one name.
+    pub resource: String,
+}
+
+/// Somebody or something that IAM policies are attached to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IamPrincipal {
+    /// A user, by name.
+    User(String),
+    /// A role, by name.
+    Role(String),
+}
+
+/// A membership in an IAM group. AWS does not end it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsIamGroup {
+    /// The user's name.
+    pub user: String,
+    /// The group's name.
+    pub group: String,
+    /// What is opened, as one name.
+    pub resource: String,
 }
 
 /// What happens to running sessions when a grant ends before its time.
@@ -167,6 +220,10 @@ pub enum SecretRef {
 pub enum ProviderName {
     /// AWS Security Token Service.
     AwsSts,
+    /// AWS IAM Identity Center.
+    AwsIdentityCenter,
+    /// AWS Identity and Access Management.
+    AwsIam,
     /// The cloud of the playground.
     Demo,
 }
@@ -177,6 +234,8 @@ impl ProviderName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AwsSts => "aws-sts",
+            Self::AwsIdentityCenter => "aws-identity-center",
+            Self::AwsIam => "aws-iam",
             Self::Demo => "demo",
         }
     }
@@ -184,7 +243,9 @@ impl ProviderName {
     /// Reads a name back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::AwsSts, Self::Demo].into_iter().find(|provider| provider.as_str() == name)
+        [Self::AwsSts, Self::AwsIdentityCenter, Self::AwsIam, Self::Demo]
+            .into_iter()
+            .find(|provider| provider.as_str() == name)
     }
 }
 
@@ -193,6 +254,8 @@ impl ProviderName {
 pub enum Nature {
     /// Something exists in the cloud while the grant lives; grants on one access key share it.
     Assignment,
+    /// Something exists in the cloud while the grant lives, for that grant alone.
+    PerGrant,
     /// Nothing exists until credentials are claimed; each grant has sessions of its own.
     Session,
 }
@@ -203,6 +266,8 @@ impl Target {
     pub fn provider(&self) -> ProviderName {
         match self {
             Self::AwsSts(_) => ProviderName::AwsSts,
+            Self::AwsIdentityCenter(_) => ProviderName::AwsIdentityCenter,
+            Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) => ProviderName::AwsIam,
             Self::Demo(_) => ProviderName::Demo,
         }
     }
@@ -212,7 +277,9 @@ impl Target {
     pub fn nature(&self) -> Nature {
         match self {
             Self::AwsSts(_) => Nature::Session,
-            Self::Demo(_) => Nature::Assignment,
+            Self::AwsIdentityCenter(_) | Self::AwsIamGroup(_) | Self::Demo(_) => Nature::Assignment,
+            // One policy a grant: overlapping grants of the same role do not share it.
+            Self::AwsIamPolicy(_) => Nature::PerGrant,
         }
     }
 
@@ -221,6 +288,9 @@ impl Target {
     pub fn resource(&self) -> &str {
         match self {
             Self::AwsSts(sts) => &sts.role_arn,
+            Self::AwsIdentityCenter(assignment) => &assignment.resource,
+            Self::AwsIamPolicy(policy) => &policy.resource,
+            Self::AwsIamGroup(membership) => &membership.resource,
             Self::Demo(demo) => &demo.name,
         }
     }

@@ -117,6 +117,7 @@ async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>, Credential
         holder: Holder {
             user: claim.grant.holder.clone(),
             email: claim.person.as_ref().and_then(|person| person.email.clone()),
+            aws_identity_center: None,
         },
         receipt: Receipt(claim.access.receipt.clone()),
         now: app.ctx.clock.now(),

@@ -3,6 +3,8 @@
 //! Granting, extending, overlapping, ending, recovering from a crash: all of it is this. There is at most one such job
 //! for a key at any time, so nobody else moves these accesses meanwhile.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Context, JobError, Outcome, directory};
@@ -11,9 +13,9 @@ use crate::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
         grant::{Grant, GrantState},
-        people::Person,
+        ids::UserId,
     },
-    provider::{Desired, ErrorKind, Holder, Progress, ProviderError, Receipt, Work},
+    provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
     usecase::{Env, end, settle},
 };
@@ -66,7 +68,22 @@ async fn open(
     let Some(first) = wanted.first().cloned() else {
         return Ok(Outcome::Done);
     };
-    let holder = directory::holder(ctx, &first.grant.holder, attempts).await?;
+    let holder = holder(ctx, &first.grant.holder, attempts).await?;
+    let resolved = match provider(ctx, &first) {
+        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone())).await,
+        Err(error) => Err(error),
+    };
+    let receipt = match resolved {
+        Ok(receipt) => receipt,
+        Err(error) if error.kind.is_final() => {
+            give_up(ctx, wanted, error.message).await?;
+            return Ok(Outcome::Done);
+        }
+        Err(error) => return failed(ctx, wanted, error, attempts).await,
+    };
+    // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
+    let wanted = noted(wanted, &receipt);
+    let first = noted(vec![first.clone()], &receipt).pop().unwrap_or(first);
     let wanted = step(ctx, wanted, AccessEvent::ApplyBegun).await?;
     match call(ctx, &first, holder, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
@@ -103,7 +120,8 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
     let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
-    match call(ctx, &last, None, &desired).await {
+    let holder = Holder { user: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    match call(ctx, &last, holder, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             confirm_gone(ctx, owed, receipt, tidy_at).await?;
             Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
@@ -121,29 +139,45 @@ fn ended_early(grant: &Grant) -> bool {
     }
 }
 
-async fn call(
-    ctx: &Context,
-    whose: &Claimant,
-    holder: Option<Person>,
-    desired: &Desired,
-) -> Result<Progress, ProviderError> {
+async fn call(ctx: &Context, whose: &Claimant, holder: Holder, desired: &Desired) -> Result<Progress, ProviderError> {
+    provider(ctx, whose)?.apply(&work(ctx, whose, holder), desired).await
+}
+
+fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, ProviderError> {
     let provider = ctx.tools.load().providers.get(&whose.access.key.provider).cloned();
-    let Some(provider) = provider else {
-        let message = format!(
+    provider.ok_or_else(|| ProviderError {
+        kind: ErrorKind::Unavailable,
+        message: format!(
             "the configuration no longer says how to reach {}; an operator has to put its section back",
             whose.access.key.provider.as_str()
-        );
-        return Err(ProviderError { kind: ErrorKind::Unavailable, message });
-    };
-    let work = Work {
+        ),
+    })
+}
+
+fn work(ctx: &Context, whose: &Claimant, holder: Holder) -> Work {
+    Work {
         key: whose.access.key.clone(),
         target: whose.access.target.clone(),
         grant: whose.grant.id,
-        holder: Holder { user: whose.grant.holder.clone(), email: holder.and_then(|person| person.email) },
+        holder,
         receipt: Receipt(whose.access.receipt.clone()),
         now: ctx.clock.now(),
-    };
-    provider.apply(&work, desired).await
+    }
+}
+
+/// Who the holder is, in Slack and where the configuration says more.
+async fn holder(ctx: &Context, user: &UserId, attempts: u32) -> Result<Holder, JobError> {
+    let person = directory::holder(ctx, user, attempts).await?;
+    let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
+    let email = person.and_then(|person| person.email);
+    Ok(Holder { user: user.clone(), email, aws_identity_center: alias.aws_identity_center })
+}
+
+fn noted(mut claimants: Vec<Claimant>, receipt: &Receipt) -> Vec<Claimant> {
+    for Claimant { access, .. } in &mut claimants {
+        access.receipt.extend(receipt.0.clone());
+    }
+    claimants
 }
 
 /// Writes down that a step is about to be taken, before the cloud hears of it.
@@ -158,9 +192,7 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
                         continue;
                     }
                     access.state = was.apply(event)?;
-                    if access.state != was {
-                        tx.save_access(access, was).await?;
-                    }
+                    tx.save_access(access, was).await?;
                 }
                 Ok(claimants)
             })
@@ -176,7 +208,7 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                 for Claimant { mut access, grant } in claimants {
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
-                    access.receipt.clone_from(&receipt.0);
+                    access.receipt.extend(receipt.0.clone());
                     access.note = None;
                     access.stuck_since = None;
                     tx.save_access(&access, was).await?;

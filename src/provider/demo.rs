@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Credentials, Desired, ErrorKind, Observed, Progress, Provider, ProviderError, Receipt, Work};
-use crate::domain::access::AccessKey;
+use super::{Credentials, Desired, ErrorKind, Live, Observed, Progress, Provider, ProviderError, Receipt, Work};
+use crate::domain::{access::AccessKey, catalog::Target};
 
 /// The demo cloud; clones share its contents.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,11 @@ impl DemoCloud {
 
 #[async_trait]
 impl Provider for DemoCloud {
+    async fn inventory(&self, _managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
+        let live = |key: AccessKey| Live { resource: key.resource, principal: key.principal, grant: None };
+        Ok(self.contents().into_keys().map(live).collect())
+    }
+
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError> {
         let present = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&work.key);
         Ok(if present { Observed::Present } else { Observed::Absent })

@@ -22,11 +22,24 @@ pub mod demo;
 /// What one cloud can do for one access key. Every call is bounded in time and safe to repeat after a crash.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Finds out who the holder is in this cloud and whether the target can be opened for them at all, before anybody
+    /// is bothered. What it finds is noted with the access before it is applied, and comes back in [`Work::receipt`].
+    async fn resolve(&self, work: &Work) -> Result<Receipt, ProviderError> {
+        Ok(work.receipt.clone())
+    }
+
     /// Looks whether the access exists.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
 
     /// Makes the cloud as `desired`, or takes a step towards it.
     async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError>;
+
+    /// Everything that the bot has made in this cloud and that is there now, as far as the cloud can tell; and what
+    /// others have made in the same places, which is only ever reported.
+    async fn inventory(&self, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
+        let _nothing_that_can_be_listed = managed;
+        Ok(Vec::new())
+    }
 
     /// Mints credentials that stop working at `until`, whatever the cloud's own minimum is. Sessions only.
     async fn claim(&self, work: &Work, until: Timestamp) -> Result<Credentials, ProviderError>;
@@ -62,6 +75,8 @@ pub struct Holder {
     pub user: UserId,
     /// The e-mail address in Slack, when the app may read it.
     pub email: Option<String>,
+    /// The user name in the AWS identity store, where the configuration says it (`person.aws_identity_center`).
+    pub aws_identity_center: Option<String>,
 }
 
 /// What should be.
@@ -82,6 +97,17 @@ pub enum Desired {
         /// what an earlier call has put in place may be there although a crash kept its receipt from being noted.
         early: bool,
     },
+}
+
+/// One thing that an inventory found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Live {
+    /// What it opens, as [`Target::resource`] names it.
+    pub resource: String,
+    /// Who has it, as the cloud names them.
+    pub principal: String,
+    /// The grant on whose behalf the bot made it, where the thing itself says so.
+    pub grant: Option<GrantId>,
 }
 
 /// What is.

@@ -60,7 +60,8 @@ impl Story {
     fn grant(&self) -> Work {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
         let target = Target::AwsSts(self.target.clone());
-        let holder = Holder { user: "U0AAAA1".into(), email: Some("sre.one@example.com".into()) };
+        let holder =
+            Holder { user: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
         let key = AccessKey::of(&target, &holder.user, grant);
         Work { key, target, grant, holder, receipt: Receipt::default(), now: self.clock.now() }
     }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn holder(email: Option<&str>) -> Holder {
-        Holder { user: "U0AAAA1".into(), email: email.map(str::to_owned) }
+        Holder { user: "U0AAAA1".into(), email: email.map(str::to_owned), aws_identity_center: None }
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_slack_says_is_made_to_fit(email in any::<Option<String>>(), user in any::<String>()) {
-            let name = source_identity(&Holder { user: user.as_str().into(), email });
+            let name = source_identity(&Holder { user: user.as_str().into(), email, aws_identity_center: None });
             prop_assert!((2..=64).contains(&name.len()));
             prop_assert!(name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_+=,.@-".contains(&letter)));
         }

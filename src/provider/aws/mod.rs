@@ -222,7 +222,9 @@ async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
 fn target_of(work: &Work) -> Result<&RoleTarget, ProviderError> {
     match &work.target {
         Target::AwsSts(target) => Ok(target),
-        Target::Demo(_) => Err(refused("a target of the demo cloud was taken to AWS: report this")),
+        Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => {
+            Err(refused("a target of another kind was taken to STS: report this"))
+        }
     }
 }
 

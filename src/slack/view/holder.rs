@@ -92,7 +92,7 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
 fn end_question(story: &Story) -> &'static str {
     let lets_sessions_run = story.accesses.iter().any(|access| match &access.target {
         Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
-        Target::Demo(_) => false,
+        Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => false,
     });
     if lets_sessions_run {
         "Nothing can be claimed any more. Credentials you have claimed work on until the planned end."
