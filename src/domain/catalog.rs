@@ -283,6 +283,25 @@ impl Target {
         }
     }
 
+    /// Whether the cloud has to be asked about it before anybody is asked to approve: whether it knows the person, and
+    /// what an organisational unit stands for.
+    #[must_use]
+    pub fn needs_resolving(&self) -> bool {
+        match self {
+            Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) => true,
+            Self::AwsSts(_) | Self::Demo(_) => false,
+        }
+    }
+
+    /// Whether it stands for several things that only the cloud can name.
+    #[must_use]
+    pub fn stands_for_several(&self) -> bool {
+        match self {
+            Self::AwsIdentityCenter(assignment) => assignment.account.starts_with("ou-"),
+            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => false,
+        }
+    }
+
     /// What is opened, as the cloud names it.
     #[must_use]
     pub fn resource(&self) -> &str {

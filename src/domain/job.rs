@@ -22,6 +22,8 @@ pub enum Job {
     EndGrant(GrantId),
     /// Close a request that nobody decided in time.
     LapseRequest(RequestId),
+    /// Ask the clouds whether a request can be granted at all, before anybody is asked to approve it.
+    ResolveRequest(RequestId, ProviderName),
     /// Make a Slack message agree with what it shows.
     ProjectCard(CardId, ChannelId),
     /// Tell the audit channel what it has not been told yet.
@@ -38,6 +40,7 @@ impl Job {
             Self::ReconcileAccess(_) => "reconcile_access",
             Self::EndGrant(_) => "end_grant",
             Self::LapseRequest(_) => "lapse_request",
+            Self::ResolveRequest(..) => "resolve_request",
             Self::ProjectCard(..) => "project_card",
             Self::PostFeed(_) => "post_feed",
             Self::Prune => "prune",
@@ -50,7 +53,7 @@ impl Job {
         match self {
             Self::ReconcileAccess(key) => key.to_string(),
             Self::EndGrant(grant) => grant.to_string(),
-            Self::LapseRequest(request) => request.to_string(),
+            Self::LapseRequest(request) | Self::ResolveRequest(request, _) => request.to_string(),
             Self::ProjectCard(card, _) => card.to_string(),
             Self::PostFeed(channel) => channel.to_string(),
             Self::Prune => String::new(),
@@ -62,6 +65,7 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::ReconcileAccess(key) => Lane::Provider(key.provider),
+            Self::ResolveRequest(_, provider) => Lane::Provider(*provider),
             Self::ProjectCard(_, channel) | Self::PostFeed(channel) => Lane::Channel(channel.clone()),
             Self::EndGrant(_) | Self::LapseRequest(_) | Self::Prune => Lane::Store,
         }

@@ -92,6 +92,8 @@ pub enum AskRefusal {
         /// What was asked, in seconds.
         asked: u64,
     },
+    /// What the role opens is not what it was when the request was made.
+    TargetsChanged,
     /// Too few people other than the requester may approve.
     TooFewApprovers {
         /// How many are needed.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    catalog::Target,
     ids::{Code, GrantId, RequestId, RoleName, UserId},
     policy::{AskRefusal, Verdict},
 };
@@ -29,8 +30,19 @@ pub struct Request {
     pub decide_by: Timestamp,
     /// What the policy said when it was made.
     pub verdict: Verdict,
+    /// What it would open, once the clouds have been asked; `None` until then, and where nothing has to be asked.
+    pub targets: Option<ResolvedTargets>,
     /// Where it stands.
     pub state: RequestState,
+}
+
+/// What a role's targets stand for, as the clouds said when the request was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedTargets {
+    /// The role's targets as they were configured then.
+    pub configured: Vec<Target>,
+    /// What they stand for: an organisational unit is its accounts.
+    pub resolved: Vec<Target>,
 }
 
 impl Request {
@@ -78,6 +90,8 @@ pub enum RequestState {
 pub enum Denier {
     /// A person who may decide.
     Person(UserId),
+    /// The cloud: what was asked for cannot be opened for this person.
+    Cloud(String),
     /// The policy as it is now, which no longer allows what it allowed when the request was made.
     Policy(AskRefusal),
 }

@@ -23,6 +23,7 @@ mod post_feed;
 mod project_card;
 mod prune;
 mod reconcile_access;
+mod resolve_request;
 pub mod worker;
 
 pub use pacing::Pacer;
@@ -122,6 +123,7 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
             ctx.store.write(move |tx| Box::pin(async move { lapse::lapse(tx, &env, request).await })).await?;
             Ok(Outcome::Done)
         }
+        Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
         Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
         Job::Prune => prune::run(ctx).await,

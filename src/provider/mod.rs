@@ -28,6 +28,11 @@ pub trait Provider: Send + Sync {
         Ok(work.receipt.clone())
     }
 
+    /// What a configured target stands for: itself, or the accounts of an organisational unit.
+    async fn expand(&self, target: &Target) -> Result<Vec<Target>, ProviderError> {
+        Ok(vec![target.clone()])
+    }
+
     /// Looks whether the access exists.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
 
@@ -64,6 +69,9 @@ pub struct Work {
     pub holder: Holder,
     /// What the provider noted the last time.
     pub receipt: Receipt,
+    /// Whether the bot has opened this key already, for this grant or another, or is about to: what is there then is
+    /// ours. What is there without that was given by somebody else, and is never taken over and never taken away.
+    pub ours: bool,
     /// The present moment.
     pub now: Timestamp,
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     ids::{Code, RequestId, RoleName, UserId},
-    request::{Request, RequestState},
+    request::{Request, RequestState, ResolvedTargets},
 };
 
 #[derive(sqlx::FromRow)]
@@ -26,6 +26,7 @@ struct Row {
     state: String,
     closed_at: Option<i64>,
     closed_by: Option<String>,
+    targets: Option<String>,
 }
 
 impl Tx {
@@ -152,6 +153,19 @@ impl Tx {
         changed_one(done.rows_affected(), "request", request)
     }
 
+    /// Notes what an awaiting request would open.
+    ///
+    /// # Errors
+    /// When it is not awaiting any more, or the store fails.
+    pub async fn resolve_request(&mut self, request: RequestId, targets: &ResolvedTargets) -> Result<(), StoreError> {
+        let done = sqlx::query("update request set targets = $2 where id = $1 and state = 'awaiting'")
+            .bind(request.to_string())
+            .bind(json("request", targets)?)
+            .execute(&mut *self.conn)
+            .await?;
+        changed_one(done.rows_affected(), "request", request)
+    }
+
     /// Keeps a review; a second one by the same person is not taken and answers `false`.
     ///
     /// # Errors
@@ -222,6 +236,7 @@ impl Row {
             asked_at: moment("request", self.asked_at)?,
             decide_by: moment("request", self.decide_by)?,
             verdict: from_json("request", &self.verdict)?,
+            targets: self.targets.as_deref().map(|targets| from_json("request", targets)).transpose()?,
             state,
         })
     }

@@ -58,6 +58,12 @@ pub async fn approve(tx: &mut Tx, env: &Env, by: &UserId, id: RequestId) -> Resu
             let request = deny::close(tx, env, request, &Actor::Jit, denier).await?;
             Ok(Approval::PolicyDenied(request, refusal))
         }
+        Ok((role, _)) if request.targets.as_ref().is_some_and(|then| then.configured != role.targets) => {
+            let refusal = AskRefusal::TargetsChanged;
+            let denier = Denier::Policy(refusal.clone());
+            let request = deny::close(tx, env, request, &Actor::Jit, denier).await?;
+            Ok(Approval::PolicyDenied(request, refusal))
+        }
         Ok((role, today)) => {
             let strict = tally(tx, env, &request, &today).await?;
             if strict.complete() {
@@ -132,7 +138,8 @@ async fn grant(
         policy: today.policy.clone(),
     };
     tx.record(env.now, &Actor::Person(by.clone()), &fact).await?;
-    for (position, target) in (0..).zip(&role.targets) {
+    let targets = request.targets.as_ref().map_or(&role.targets, |targets| &targets.resolved);
+    for (position, target) in (0..).zip(targets) {
         owe(tx, env, &grant, position, target).await?;
     }
     tx.enqueue(&Job::EndGrant(id), grant.ends_at).await?;

@@ -2,15 +2,15 @@
 
 use jiff::SignedDuration;
 
-use super::Env;
+use super::{Env, deny};
 use crate::{
     domain::{
         audit::{Actor, Fact, Subject},
-        catalog::{Catalog, Limits},
-        ids::{CardId, ChannelId, RequestId, UserId},
+        catalog::Limits,
+        ids::{CardId, RequestId, UserId},
         job::Job,
         policy::{self, Ask, AskRefusal, Verdict},
-        request::{Request, RequestState},
+        request::{Denier, Request, RequestState, ResolvedTargets},
     },
     store::{CardKind, StoreError, Tx},
 };
@@ -63,6 +63,7 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
         asked_at: env.now,
         decide_by: env.now + verdict.approval_timeout,
         verdict,
+        targets: None,
         state: RequestState::Awaiting,
     };
     tx.insert_request(&request).await?;
@@ -75,13 +76,51 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
     };
     tx.record(env.now, &Actor::Person(request.requester.clone()), &fact).await?;
     tx.enqueue(&Job::LapseRequest(id), request.decide_by).await?;
-    if let Some(channel) = channel_of(&env.catalog, &request) {
-        tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Request, id, &channel).await?;
-        tx.refresh_cards(id, env.now).await?;
+    let targets = env.catalog.role(&request.role).map(|role| role.targets.as_slice()).unwrap_or_default();
+    match targets.iter().find(|target| target.needs_resolving()) {
+        Some(first) => tx.enqueue(&Job::ResolveRequest(id, first.provider()), env.now).await?,
+        None => announce(tx, env, &request).await?,
     }
     Ok(request)
 }
 
-fn channel_of(catalog: &Catalog, request: &Request) -> Option<ChannelId> {
-    catalog.role(&request.role).map(|role| role.channel.clone())
+/// Has the card posted by which people are asked to approve.
+async fn announce(tx: &mut Tx, env: &Env, request: &Request) -> Result<(), StoreError> {
+    let Some(role) = env.catalog.role(&request.role) else {
+        return Ok(());
+    };
+    tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Request, request.id, &role.channel).await?;
+    tx.refresh_cards(request.id, env.now).await
+}
+
+/// The clouds have said what the request would open, or cannot say and people are asked all the same.
+///
+/// # Errors
+/// When the store fails.
+pub async fn resolved(
+    tx: &mut Tx,
+    env: &Env,
+    id: RequestId,
+    targets: Option<ResolvedTargets>,
+) -> Result<(), StoreError> {
+    let request = tx.load_request(id).await?;
+    if request.state != RequestState::Awaiting {
+        return Ok(());
+    }
+    if let Some(targets) = targets {
+        tx.resolve_request(id, &targets).await?;
+    }
+    announce(tx, env, &request).await
+}
+
+/// The clouds have said that the request cannot be granted: nobody is asked to approve it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn impossible(tx: &mut Tx, env: &Env, id: RequestId, why: String) -> Result<(), StoreError> {
+    let request = tx.load_request(id).await?;
+    if request.state == RequestState::Awaiting {
+        deny::close(tx, env, request, &Actor::Jit, Denier::Cloud(why)).await?;
+    }
+    Ok(())
 }

@@ -109,6 +109,7 @@ pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
 pub fn denier(by: &Denier) -> String {
     match by {
         Denier::Person(person) => format!("by {}", words::person(person)),
+        Denier::Cloud(why) => format!("by the cloud: {}", words::escape(why)),
         Denier::Policy(why) => {
             format!("by today's policy, which changed since it was asked: {}", refusal::ask(why, "/jit"))
         }

@@ -49,6 +49,7 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
         AskRefusal::NoRuleFits { asked } => {
             format!("No rule of this role covers {}. Ask for a shorter time.", length(asked))
         }
+        AskRefusal::TargetsChanged => "What this role opens has changed since it was asked for. Ask again.".to_owned(),
         AskRefusal::TooFewApprovers { needed, able } => format!(
             "Nobody could approve this: {} needed, and {able} of those who may approve are not you. An operator has to name more approvers.",
             words::approvals(*needed)

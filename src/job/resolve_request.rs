@@ -1,0 +1,93 @@
+//! Ask the clouds whether a request can be granted at all: whether they know the person, whether the thing exists, and
+//! what an organisational unit stands for. Nobody is asked to approve what could not be given.
+
+use std::sync::Arc;
+
+use super::{Context, JobError, Outcome, directory};
+use crate::{
+    domain::{
+        access::{AccessKey, AccessState},
+        catalog::Target,
+        ids::{GrantId, RequestId},
+        request::{Request, RequestState, ResolvedTargets},
+    },
+    provider::{ErrorKind, Holder, Provider, ProviderError, Receipt, Work},
+    store::StoreError,
+    usecase::request,
+};
+
+/// How often a cloud that does not answer is asked before people are asked to approve all the same.
+const PATIENCE: u32 = 3;
+
+pub(super) async fn run(ctx: &Context, id: RequestId, attempts: u32) -> Result<Outcome, JobError> {
+    let request = ctx.store.read(|tx| Box::pin(async move { tx.load_request(id).await })).await?;
+    if request.state != RequestState::Awaiting {
+        return Ok(Outcome::Done);
+    }
+    let env = ctx.env();
+    let configured = env.catalog.role(&request.role).map(|role| role.targets.clone()).unwrap_or_default();
+    let holder = directory::holder_in_clouds(ctx, &request.requester, attempts).await?;
+    match resolve(ctx, &request, &holder, &configured).await {
+        Ok(resolved) => {
+            let targets = Some(ResolvedTargets { configured, resolved });
+            ctx.store.write(move |tx| Box::pin(async move { request::resolved(tx, &env, id, targets).await })).await?;
+        }
+        Err(error) if error.kind.is_final() => {
+            let why = error.message;
+            ctx.store.write(move |tx| Box::pin(async move { request::impossible(tx, &env, id, why).await })).await?;
+        }
+        Err(error) if attempts + 1 < PATIENCE || configured.iter().any(Target::stands_for_several) => {
+            let after = if let ErrorKind::Throttled { after } = error.kind { after } else { None };
+            return Err(JobError::Provider { message: error.message, after });
+        }
+        Err(error) => {
+            tracing::warn!(request = %id, %error, "a cloud does not say whether a request can be granted");
+            ctx.store.write(move |tx| Box::pin(async move { request::resolved(tx, &env, id, None).await })).await?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn resolve(
+    ctx: &Context,
+    request: &Request,
+    holder: &Holder,
+    configured: &[Target],
+) -> Result<Vec<Target>, ProviderError> {
+    let mut resolved = Vec::new();
+    for target in configured {
+        let provider = provider(ctx, target)?;
+        for target in provider.expand(target).await? {
+            // The grant there may be one day has no id yet; the request's stands in for it.
+            let grant = GrantId(request.id.0);
+            let key = AccessKey::of(&target, &holder.user, grant);
+            let ours = is_ours(ctx, &key).await.map_err(unavailable)?;
+            let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
+            provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, ours, now }).await?;
+            resolved.push(target);
+        }
+    }
+    Ok(resolved)
+}
+
+fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, ProviderError> {
+    let name = target.provider();
+    ctx.tools.load().providers.get(&name).cloned().ok_or_else(|| ProviderError {
+        kind: ErrorKind::Refused,
+        message: format!("the configuration does not say how to reach {}", name.as_str()),
+    })
+}
+
+/// Whether the bot has opened this key for another grant, or is about to.
+pub(super) async fn is_ours(ctx: &Context, key: &AccessKey) -> Result<bool, StoreError> {
+    let wanted = key.clone();
+    let accesses = ctx.store.read(|tx| Box::pin(async move { tx.accesses_under(&wanted).await })).await?;
+    Ok(accesses.iter().any(|access| match access.state {
+        AccessState::Applying | AccessState::Live | AccessState::Removing => true,
+        AccessState::Wanted | AccessState::Gone => false,
+    }))
+}
+
+fn unavailable(error: StoreError) -> ProviderError {
+    ProviderError { kind: ErrorKind::Unavailable, message: format!("the store does not say what is open: {error}") }
+}
