@@ -10,6 +10,7 @@ use crate::{
         ids::{UserGroupId, UserId},
         people::{Members, Person},
     },
+    provider::Holder,
     slack::client::SlackError,
     store::StoreError,
     usecase::{MEMBERS_FRESH, MEMBERS_USABLE},
@@ -53,9 +54,17 @@ async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError
     ctx.store.read(move |tx| Box::pin(async move { tx.members(since).await })).await
 }
 
+/// Who the holder of a grant is, in Slack and where the configuration says more.
+pub(super) async fn holder_in_clouds(ctx: &Context, user: &UserId, attempts: u32) -> Result<Holder, JobError> {
+    let person = holder(ctx, user, attempts).await?;
+    let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
+    let email = person.and_then(|person| person.email);
+    Ok(Holder { user: user.clone(), email, aws_identity_center: alias.aws_identity_center })
+}
+
 /// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no
 /// access: the grant is then known to the cloud under the Slack id.
-pub(super) async fn holder(ctx: &Context, id: &UserId, attempts: u32) -> Result<Option<Person>, JobError> {
+async fn holder(ctx: &Context, id: &UserId, attempts: u32) -> Result<Option<Person>, JobError> {
     let now = ctx.clock.now();
     let wanted = id.clone();
     let known = ctx.store.read(move |tx| Box::pin(async move { tx.lookup_person(&wanted).await })).await?;

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Context, JobError, Outcome, directory};
+use super::{Context, JobError, Outcome, directory, resolve_request::is_ours};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
         grant::{Grant, GrantState},
-        ids::UserId,
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
@@ -68,9 +67,10 @@ async fn open(
     let Some(first) = wanted.first().cloned() else {
         return Ok(Outcome::Done);
     };
-    let holder = holder(ctx, &first.grant.holder, attempts).await?;
+    let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
+    let ours = is_ours(ctx, &first.access.key).await?;
     let resolved = match provider(ctx, &first) {
-        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone())).await,
+        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), ours)).await,
         Err(error) => Err(error),
     };
     let receipt = match resolved {
@@ -140,7 +140,7 @@ fn ended_early(grant: &Grant) -> bool {
 }
 
 async fn call(ctx: &Context, whose: &Claimant, holder: Holder, desired: &Desired) -> Result<Progress, ProviderError> {
-    provider(ctx, whose)?.apply(&work(ctx, whose, holder), desired).await
+    provider(ctx, whose)?.apply(&work(ctx, whose, holder, true), desired).await
 }
 
 fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, ProviderError> {
@@ -154,23 +154,16 @@ fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, Provid
     })
 }
 
-fn work(ctx: &Context, whose: &Claimant, holder: Holder) -> Work {
+fn work(ctx: &Context, whose: &Claimant, holder: Holder, ours: bool) -> Work {
     Work {
         key: whose.access.key.clone(),
         target: whose.access.target.clone(),
         grant: whose.grant.id,
         holder,
         receipt: Receipt(whose.access.receipt.clone()),
+        ours,
         now: ctx.clock.now(),
     }
-}
-
-/// Who the holder is, in Slack and where the configuration says more.
-async fn holder(ctx: &Context, user: &UserId, attempts: u32) -> Result<Holder, JobError> {
-    let person = directory::holder(ctx, user, attempts).await?;
-    let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
-    let email = person.and_then(|person| person.email);
-    Ok(Holder { user: user.clone(), email, aws_identity_center: alias.aws_identity_center })
 }
 
 fn noted(mut claimants: Vec<Claimant>, receipt: &Receipt) -> Vec<Claimant> {

@@ -63,7 +63,7 @@ impl Story {
         let holder =
             Holder { user: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
         let key = AccessKey::of(&target, &holder.user, grant);
-        Work { key, target, grant, holder, receipt: Receipt::default(), now: self.clock.now() }
+        Work { key, target, grant, holder, receipt: Receipt::default(), ours: false, now: self.clock.now() }
     }
 
     fn in_minutes(&self, minutes: i64) -> Timestamp {
