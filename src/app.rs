@@ -219,7 +219,8 @@ async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
     let slack = SlackApi::new(&config.slack.api_url, &config.slack.bot_token)
         .map_err(|error| StartError::Machine(format!("no root certificates to reach Slack with: {error}")))?;
     let providers = providers(config, wiring).await?;
-    Ok(Tools { catalog: config.catalog.clone(), slack, providers })
+    let alerts_channel = config.slack.alerts_channel.clone();
+    Ok(Tools { catalog: config.catalog.clone(), slack, alerts_channel, providers })
 }
 
 async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartError> {

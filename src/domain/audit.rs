@@ -281,6 +281,20 @@ pub enum Fact {
         /// What is known.
         why: String,
     },
+    /// Somebody answered the alarm about an access that is stuck.
+    StuckLookedAt {
+        /// The grant.
+        about: Subject,
+        /// Whether they say that they removed it by hand; the cloud is asked all the same.
+        removed_by_hand: bool,
+    },
+    /// An access that was stuck is where it should be.
+    AccessUnstuck {
+        /// The grant.
+        about: Subject,
+        /// What it is about.
+        resource: String,
+    },
     /// The bot runs under this policy from now on.
     PolicyLoaded {
         /// Names the policy.
@@ -317,7 +331,9 @@ impl Fact {
             | Self::AccessRemoved { about, .. }
             | Self::GrantEnded { about, .. }
             | Self::GrantFailed { about, .. }
-            | Self::AccessStuck { about, .. } => Some(about),
+            | Self::AccessStuck { about, .. }
+            | Self::StuckLookedAt { about, .. }
+            | Self::AccessUnstuck { about, .. } => Some(about),
             Self::AskRefused { .. } | Self::PolicyLoaded { .. } | Self::PolicyRefused { .. } => None,
         }
     }

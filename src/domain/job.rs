@@ -24,6 +24,8 @@ pub enum Job {
     LapseRequest(RequestId),
     /// Ask the clouds whether a request can be granted at all, before anybody is asked to approve it.
     ResolveRequest(RequestId, ProviderName),
+    /// Tell people that access of a grant is stuck.
+    RaiseAlarm(GrantId),
     /// Make a Slack message agree with what it shows.
     ProjectCard(CardId, ChannelId),
     /// Tell the audit channel what it has not been told yet.
@@ -41,6 +43,7 @@ impl Job {
             Self::EndGrant(_) => "end_grant",
             Self::LapseRequest(_) => "lapse_request",
             Self::ResolveRequest(..) => "resolve_request",
+            Self::RaiseAlarm(_) => "raise_alarm",
             Self::ProjectCard(..) => "project_card",
             Self::PostFeed(_) => "post_feed",
             Self::Prune => "prune",
@@ -52,7 +55,7 @@ impl Job {
     pub fn key(&self) -> String {
         match self {
             Self::ReconcileAccess(key) => key.to_string(),
-            Self::EndGrant(grant) => grant.to_string(),
+            Self::EndGrant(grant) | Self::RaiseAlarm(grant) => grant.to_string(),
             Self::LapseRequest(request) | Self::ResolveRequest(request, _) => request.to_string(),
             Self::ProjectCard(card, _) => card.to_string(),
             Self::PostFeed(channel) => channel.to_string(),
@@ -67,7 +70,7 @@ impl Job {
             Self::ReconcileAccess(key) => Lane::Provider(key.provider),
             Self::ResolveRequest(_, provider) => Lane::Provider(*provider),
             Self::ProjectCard(_, channel) | Self::PostFeed(channel) => Lane::Channel(channel.clone()),
-            Self::EndGrant(_) | Self::LapseRequest(_) | Self::Prune => Lane::Store,
+            Self::EndGrant(_) | Self::LapseRequest(_) | Self::RaiseAlarm(_) | Self::Prune => Lane::Store,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::{
         Env, approve,
         claim::{self, Link},
         deny, end,
+        stuck::{self, Word},
     },
 };
 
@@ -100,6 +101,10 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
         Ok(grant) => answer::ending(&grant),
         Err(refused) => Message::paragraph(refusal::end(&refused)),
     };
+    let looked = |outcome: Result<_, _>| match outcome {
+        Ok(grant) => answer::looking_again(&grant),
+        Err(refused) => Message::paragraph(refusal::stuck(&refused)),
+    };
     Ok(match button {
         Button::Approve(id) => Done::Told(answer::approval(&approve::approve(tx, env, by, id).await?)),
         Button::Deny(id) => Done::Told(match deny::deny(tx, env, by, id).await? {
@@ -112,6 +117,8 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
             Ok(links) => Done::Links(links),
             Err(refused) => Done::Told(Message::paragraph(refusal::claim(&refused))),
         },
+        Button::Retry(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::Retry).await?)),
+        Button::RemovedByHand(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::RemovedByHand).await?)),
         Button::OpenLink => Done::Repeated,
     })
 }
@@ -122,7 +129,9 @@ async fn deciding_groups(app: &App, button: Button, by: &UserId) -> Result<BTree
     let request = match button {
         Button::Approve(request) | Button::Deny(request) => Subject::Request(request),
         Button::Revoke(grant) => Subject::Grant(grant),
-        Button::Claim(_) | Button::End(_) | Button::OpenLink => return Ok(BTreeSet::new()),
+        Button::Claim(_) | Button::End(_) | Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => {
+            return Ok(BTreeSet::new());
+        }
     };
     let request = app.ctx.store.read(|tx| Box::pin(async move { request.load(tx).await })).await?;
     let Some(request) = request else {

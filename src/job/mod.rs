@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     ambient::{Clock, Entropy},
-    domain::{catalog::Catalog, job::Job},
+    domain::{catalog::Catalog, ids::ChannelId, job::Job},
     provider::Providers,
     slack::client::{SlackApi, SlackError},
     store::{Store, StoreError},
@@ -22,6 +22,7 @@ mod pacing;
 mod post_feed;
 mod project_card;
 mod prune;
+mod raise_alarm;
 mod reconcile_access;
 mod resolve_request;
 pub mod worker;
@@ -49,6 +50,8 @@ pub struct Tools {
     pub catalog: Arc<Catalog>,
     /// The workspace.
     pub slack: SlackApi,
+    /// Where alarms go.
+    pub alerts_channel: ChannelId,
     /// The clouds.
     pub providers: Providers,
 }
@@ -124,6 +127,7 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
             Ok(Outcome::Done)
         }
         Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
+        Job::RaiseAlarm(grant) => raise_alarm::run(ctx, *grant).await,
         Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
         Job::Prune => prune::run(ctx).await,

@@ -21,10 +21,11 @@ use crate::{
 const LABEL: &str = "jit_card";
 
 pub(super) async fn run(ctx: &Context, id: CardId) -> Result<Outcome, JobError> {
-    let (card, story) = ctx.store.read(|tx| Box::pin(async move { load(tx, id).await })).await?;
+    let (card, story, raised) = ctx.store.read(|tx| Box::pin(async move { load(tx, id).await })).await?;
     let message = match card.kind {
         CardKind::Request => Some(view::card::card(&story)),
         CardKind::Holder => view::holder::holder(&story),
+        CardKind::Alarm(nth) => view::alarm::alarm(&story, nth, raised),
     };
     match (message, card.posted.clone()) {
         (None, _) => Ok(Outcome::Done),
@@ -34,10 +35,11 @@ pub(super) async fn run(ctx: &Context, id: CardId) -> Result<Outcome, JobError> 
     }
 }
 
-async fn load(tx: &mut Tx, id: CardId) -> Result<(Card, Story), StoreError> {
+async fn load(tx: &mut Tx, id: CardId) -> Result<(Card, Story, u16), StoreError> {
     let card = tx.load_card(id).await?;
     let story = story(tx, card.request).await?;
-    Ok((card, story))
+    let raised = tx.count_alarms(card.request).await?;
+    Ok((card, story, raised))
 }
 
 async fn story(tx: &mut Tx, id: RequestId) -> Result<Story, StoreError> {

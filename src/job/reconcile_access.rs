@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, JobError, Outcome, directory, resolve_request::is_ours};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
         grant::{Grant, GrantState},
+        job::Job,
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
@@ -21,6 +22,8 @@ use crate::{
 
 /// After so many failures in a row people should look. It is still retried.
 const STUCK_AFTER: u32 = 6;
+/// So long after access should have gone people should look, however often it was tried.
+const STUCK_PAST_END: SignedDuration = SignedDuration::from_mins(10);
 
 /// An access and the grant it belongs to.
 #[derive(Debug, Clone)]
@@ -202,8 +205,7 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
                     access.receipt.extend(receipt.0.clone());
-                    access.note = None;
-                    access.stuck_since = None;
+                    unstick(tx, &env, &mut access, &grant).await?;
                     tx.save_access(&access, was).await?;
                     let fact = Fact::AccessLive {
                         about: Subject::from(&grant),
@@ -250,8 +252,7 @@ async fn gone(
     access.state = was.apply(AccessEvent::Removed)?;
     access.receipt.extend(receipt.0.clone());
     access.tidy_at = tidy_at;
-    access.note = None;
-    access.stuck_since = None;
+    unstick(tx, env, &mut access, &grant).await?;
     tx.save_access(&access, was).await?;
     if was == AccessState::Gone {
         return Ok(());
@@ -267,6 +268,16 @@ async fn gone(
         metrics::histogram!("jit_revocation_lateness_seconds").record(late);
     }
     settle::settle(tx, env, grant.id).await
+}
+
+/// The cloud has done what it should: nothing stands in the way any more.
+async fn unstick(tx: &mut Tx, env: &Env, access: &mut Access, grant: &Grant) -> Result<(), StoreError> {
+    access.note = None;
+    if access.stuck_since.take().is_some() {
+        let (about, resource) = (Subject::from(grant), access.key.resource.clone());
+        tx.record(env.now, &Actor::Jit, &Fact::AccessUnstuck { about, resource }).await?;
+    }
+    Ok(())
 }
 
 async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result<(), StoreError> {
@@ -304,8 +315,19 @@ async fn failed(
         | ErrorKind::Ambiguous
         | ErrorKind::Refused => None,
     };
-    tell(ctx, claimants, error.message.clone(), attempts + 1 >= STUCK_AFTER).await?;
+    let overdue = ctx.clock.now() - STUCK_PAST_END;
+    let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
+    tell(ctx, claimants, error.message.clone(), stuck).await?;
     Err(JobError::Provider { message: error.message, after })
+}
+
+/// Since when a grant's access should be gone.
+fn owed_since(grant: &Grant) -> Option<Timestamp> {
+    match &grant.state {
+        GrantState::Ending { since, .. } => Some(*since),
+        GrantState::Applying | GrantState::Active { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => None,
+    }
 }
 
 async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
@@ -320,6 +342,7 @@ async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool
                         let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
                         let fact = Fact::AccessStuck { about, resource, why: note.clone() };
                         tx.record(env.now, &Actor::Jit, &fact).await?;
+                        tx.enqueue(&Job::RaiseAlarm(grant.id), env.now).await?;
                     }
                     access.note = Some(note.clone());
                     let was = access.state;

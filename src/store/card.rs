@@ -18,6 +18,8 @@ pub enum CardKind {
     Request,
     /// Tells the holder how things stand, in a direct message.
     Holder,
+    /// Tells whoever watches over things that access is stuck: the first alarm is number 0.
+    Alarm(u16),
 }
 
 /// A Slack message that shows how a request stands.
@@ -92,6 +94,19 @@ impl Tx {
         Ok(())
     }
 
+    /// How many alarms were raised about what a request became.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_alarms(&mut self, request: RequestId) -> Result<u16, StoreError> {
+        let (count,): (i64,) =
+            sqlx::query_as("select count(*) from card where request_id = $1 and kind like 'alarm-%'")
+                .bind(request.to_string())
+                .fetch_one(&mut *self.conn)
+                .await?;
+        Ok(u16::try_from(count).unwrap_or(u16::MAX))
+    }
+
     /// The card with this id.
     ///
     /// # Errors
@@ -160,22 +175,30 @@ impl Tx {
     }
 }
 
+/// What the name of an alarm's kind begins with.
+const ALARM: &str = "alarm-";
+
 impl CardKind {
-    fn name(self) -> &'static str {
+    fn name(self) -> String {
         match self {
-            Self::Request => "request",
-            Self::Holder => "holder",
+            Self::Request => "request".to_owned(),
+            Self::Holder => "holder".to_owned(),
+            Self::Alarm(nth) => format!("{ALARM}{nth}"),
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "request" => Some(Self::Request),
+            "holder" => Some(Self::Holder),
+            other => other.strip_prefix(ALARM).and_then(|nth| nth.parse().ok()).map(Self::Alarm),
         }
     }
 }
 
 impl Row {
     fn read(self) -> Result<Card, StoreError> {
-        let kind = match self.kind.as_str() {
-            "request" => CardKind::Request,
-            "holder" => CardKind::Holder,
-            other => return Err(unknown("card", other)),
-        };
+        let kind = CardKind::from_name(&self.kind).ok_or_else(|| unknown("card", &self.kind))?;
         Ok(Card {
             id: id("card", &self.id)?,
             kind,

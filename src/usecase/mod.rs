@@ -25,6 +25,7 @@ pub mod request;
 pub mod review;
 pub mod settle;
 pub mod status;
+pub mod stuck;
 
 /// What the world is like while a verb runs.
 #[derive(Debug, Clone)]

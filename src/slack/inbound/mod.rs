@@ -91,6 +91,10 @@ pub enum Button {
     End(GrantId),
     /// Take a grant back.
     Revoke(GrantId),
+    /// Try again what is stuck.
+    Retry(GrantId),
+    /// What is stuck was removed by hand.
+    RemovedByHand(GrantId),
     /// Opens the page with the credentials in the browser; Slack tells us all the same.
     OpenLink,
 }
@@ -105,6 +109,8 @@ impl Button {
             Self::Claim(_) => "claim",
             Self::End(_) => "end",
             Self::Revoke(_) => "revoke",
+            Self::Retry(_) => "retry",
+            Self::RemovedByHand(_) => "removed_by_hand",
             Self::OpenLink => "open_link",
         }
     }
@@ -114,7 +120,11 @@ impl Button {
     pub fn value(self) -> String {
         match self {
             Self::Approve(request) | Self::Deny(request) => request.to_string(),
-            Self::Claim(grant) | Self::End(grant) | Self::Revoke(grant) => grant.to_string(),
+            Self::Claim(grant)
+            | Self::End(grant)
+            | Self::Revoke(grant)
+            | Self::Retry(grant)
+            | Self::RemovedByHand(grant) => grant.to_string(),
             Self::OpenLink => String::new(),
         }
     }
@@ -127,6 +137,8 @@ impl Button {
             "claim" => value.parse().ok().map(Self::Claim),
             "end" => value.parse().ok().map(Self::End),
             "revoke" => value.parse().ok().map(Self::Revoke),
+            "retry" => value.parse().ok().map(Self::Retry),
+            "removed_by_hand" => value.parse().ok().map(Self::RemovedByHand),
             "open_link" => Some(Self::OpenLink),
             _ => None,
         }

@@ -68,6 +68,12 @@ pub fn ending(grant: &Grant) -> Message {
     ))
 }
 
+/// A click on a button of an alarm.
+#[must_use]
+pub fn looking_again(grant: &Grant) -> Message {
+    Message::paragraph(format!("I ask the cloud about {} now. The alarm says what I find.", grant.code.grant()))
+}
+
 /// `/jit list`
 #[must_use]
 pub fn list(roles: &[Role], slash: &str) -> Message {

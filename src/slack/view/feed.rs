@@ -138,6 +138,15 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             words::escape(why),
             wish(about)
         ),
+        Fact::StuckLookedAt { about, removed_by_hand: true } => {
+            format!("{} *removed by hand*, says {actor}; the cloud is asked: {}", grant_name(about), holder(about))
+        }
+        Fact::StuckLookedAt { about, removed_by_hand: false } => {
+            format!("{} *tried again* for {actor}: {}", grant_name(about), holder(about))
+        }
+        Fact::AccessUnstuck { about, resource } => {
+            format!("{} *no longer stuck* on {}: {}", grant_name(about), words::quoted(resource), holder(about))
+        }
         Fact::PolicyLoaded { policy, roles } => {
             let roles = words::counted(*roles as u64, "role", "roles");
             format!("*policy in force*: {}, {roles}", words::quoted(&short(policy)))

@@ -3,6 +3,7 @@
 //! A view is a function from what is known to a message. Somebody's own words always pass through [`words`], which
 //! takes from them the power to ping anybody or to pass for ours.
 
+pub mod alarm;
 pub mod answer;
 pub mod card;
 pub mod draft;

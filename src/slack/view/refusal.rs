@@ -11,7 +11,7 @@ use crate::{
         time,
     },
     slack::grammar::{Misunderstood, VERBS},
-    usecase::{cancel, claim, end, review},
+    usecase::{cancel, claim, end, review, stuck},
 };
 
 /// An ask that goes no further.
@@ -150,6 +150,15 @@ pub fn end(refused: &end::Refused) -> String {
             format!("{} is not for you to end. Its holder and those who may approve the role can.", grant.code.grant())
         }
         end::Refused::TooLate(grant) => over(grant),
+    }
+}
+
+/// An alarm that is over.
+#[must_use]
+pub fn stuck(refused: &stuck::Refused) -> String {
+    match refused {
+        stuck::Refused::Unknown => "I do not know this grant any more.".to_owned(),
+        stuck::Refused::NotStuck(grant) => format!("Nothing of {} is stuck any more.", grant.code.grant()),
     }
 }
 

@@ -1,0 +1,65 @@
+//! The alarm about access that is stuck, and what people can do about it from here.
+
+use super::{
+    Story,
+    draft::{Draft, Weight},
+    words,
+};
+use crate::{
+    domain::{
+        access::{Access, AccessState},
+        grant::Grant,
+    },
+    slack::{inbound::Button, message::Message},
+};
+
+/// The `nth` alarm about a grant, of `raised` so far.
+#[must_use]
+pub fn alarm(story: &Story, nth: u16, raised: u16) -> Option<Message> {
+    let grant = story.grant.as_ref()?;
+    let name = grant.code.grant();
+    let stuck: Vec<&Access> =
+        story.accesses.iter().filter(|it| it.stuck_since.is_some() && it.state != AccessState::Gone).collect();
+    if stuck.is_empty() {
+        let what = format!("*Resolved*: nothing of {name} ({}) is stuck any more.", whose(grant));
+        return Some(Draft::default().say(what).finish());
+    }
+    let draft = stuck.iter().fold(heading(grant, &stuck, nth), |draft, access| draft.say(detail(access)));
+    let draft = draft.note("I keep trying. What I find is told here.");
+    if nth + 1 < raised {
+        return Some(draft.note("This alarm was raised again below.").finish());
+    }
+    let about = format!("{name}: {}", grant.role);
+    let by_hand = "I look whether the cloud still has it, and put on the trail that you removed it by hand.";
+    let draft = draft.button("Retry now", Button::Retry(grant.id), &about, Weight::Primary);
+    let removing = stuck.iter().any(|access| access.state == AccessState::Removing);
+    let draft = if removing {
+        let weight = Weight::Danger { question: by_hand };
+        draft.button("I removed it by hand", Button::RemovedByHand(grant.id), &about, weight)
+    } else {
+        draft
+    };
+    Some(draft.finish())
+}
+
+fn heading(grant: &Grant, stuck: &[&Access], nth: u16) -> Draft {
+    let removing = stuck.iter().any(|access| access.state == AccessState::Removing);
+    let again = if nth == 0 { "" } else { ", still" };
+    let what = if removing { "will not go away" } else { "does not come" };
+    Draft::default().say(format!(
+        "*Stuck{again}*: access of {} {what}. {}, which was to end {}.",
+        whose(grant),
+        grant.code.grant(),
+        words::moment(grant.ends_at)
+    ))
+}
+
+fn whose(grant: &Grant) -> String {
+    format!("{} to *{}*", words::person(&grant.holder), words::escape(grant.role.as_str()))
+}
+
+fn detail(access: &Access) -> String {
+    let since = access.stuck_since.map(words::moment).unwrap_or_default();
+    let note = access.note.as_deref().map(words::escape).unwrap_or_default();
+    format!("{} · stuck since {since}\n{note}", words::quoted(&access.key.resource))
+}
