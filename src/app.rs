@@ -137,6 +137,7 @@ impl App {
                     for key in tx.unsettled_keys().await? {
                         tx.enqueue(&Job::ReconcileAccess(key), now).await?;
                     }
+                    tx.enqueue(&Job::Sweep, now).await?;
                     tx.enqueue(&Job::Prune, now).await?;
                     policy_change::loaded(tx, &env, &audit_channel).await
                 })

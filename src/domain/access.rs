@@ -101,6 +101,10 @@ pub enum AccessEvent {
     NotCovered,
     /// The cloud has confirmed that it is gone.
     Removed,
+    /// It was confirmed, and the cloud no longer has it.
+    Lost,
+    /// It was gone, and the cloud has it again.
+    Reappeared,
 }
 
 impl AccessState {
@@ -116,10 +120,18 @@ impl AccessState {
                 Ok(Self::Removing)
             }
             (Self::Removing | Self::Gone, AccessEvent::Removed) => Ok(Self::Gone),
+            (Self::Live, AccessEvent::Lost) => Ok(Self::Applying),
+            (Self::Gone, AccessEvent::Reappeared) => Ok(Self::Removing),
+            (Self::Wanted | Self::Applying | Self::Removing | Self::Gone, AccessEvent::Lost) => {
+                Err(self.forbids("a loss"))
+            }
+            (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::Reappeared) => {
+                Err(self.forbids("a reappearance"))
+            }
             (Self::Live | Self::Removing | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
             (Self::Wanted | Self::Removing | Self::Gone, AccessEvent::Confirmed) => Err(self.forbids("a confirmation")),
             (Self::Gone, AccessEvent::NotCovered) => Err(self.forbids("a removal")),
-            (Self::Wanted | Self::Applying | Self::Live, AccessEvent::Removed) => Err(self.forbids("a loss")),
+            (Self::Wanted | Self::Applying | Self::Live, AccessEvent::Removed) => Err(self.forbids("a confirmed end")),
         }
     }
 

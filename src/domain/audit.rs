@@ -295,6 +295,17 @@ pub enum Fact {
         /// What it is about.
         resource: String,
     },
+    /// The cloud and the grants did not agree.
+    DriftFound {
+        /// The grant, where it is about one.
+        about: Option<Subject>,
+        /// In what way.
+        what: Drift,
+        /// What it opens.
+        resource: String,
+        /// Who has it, where it is not one of our holders.
+        principal: Option<String>,
+    },
     /// The bot runs under this policy from now on.
     PolicyLoaded {
         /// Names the policy.
@@ -307,6 +318,18 @@ pub enum Fact {
         /// How many problems it has.
         problems: usize,
     },
+}
+
+/// In what way a cloud and the grants disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// It is there without a live grant, and the bot made it: it is removed.
+    Lingering,
+    /// It is not there although a live grant covers it: it is given again.
+    Missing,
+    /// Somebody else gave it on something that the bot manages: it is only told.
+    Foreign,
 }
 
 /// Identifiers that a cloud gave, for the trail.
@@ -334,6 +357,7 @@ impl Fact {
             | Self::AccessStuck { about, .. }
             | Self::StuckLookedAt { about, .. }
             | Self::AccessUnstuck { about, .. } => Some(about),
+            Self::DriftFound { about, .. } => about.as_ref(),
             Self::AskRefused { .. } | Self::PolicyLoaded { .. } | Self::PolicyRefused { .. } => None,
         }
     }

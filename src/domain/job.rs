@@ -26,6 +26,8 @@ pub enum Job {
     ResolveRequest(RequestId, ProviderName),
     /// Tell people that access of a grant is stuck.
     RaiseAlarm(GrantId),
+    /// Compare what the clouds have with what the grants say.
+    Sweep,
     /// Make a Slack message agree with what it shows.
     ProjectCard(CardId, ChannelId),
     /// Tell the audit channel what it has not been told yet.
@@ -44,6 +46,7 @@ impl Job {
             Self::LapseRequest(_) => "lapse_request",
             Self::ResolveRequest(..) => "resolve_request",
             Self::RaiseAlarm(_) => "raise_alarm",
+            Self::Sweep => "sweep",
             Self::ProjectCard(..) => "project_card",
             Self::PostFeed(_) => "post_feed",
             Self::Prune => "prune",
@@ -59,7 +62,7 @@ impl Job {
             Self::LapseRequest(request) | Self::ResolveRequest(request, _) => request.to_string(),
             Self::ProjectCard(card, _) => card.to_string(),
             Self::PostFeed(channel) => channel.to_string(),
-            Self::Prune => String::new(),
+            Self::Sweep | Self::Prune => String::new(),
         }
     }
 
@@ -70,7 +73,7 @@ impl Job {
             Self::ReconcileAccess(key) => Lane::Provider(key.provider),
             Self::ResolveRequest(_, provider) => Lane::Provider(*provider),
             Self::ProjectCard(_, channel) | Self::PostFeed(channel) => Lane::Channel(channel.clone()),
-            Self::EndGrant(_) | Self::LapseRequest(_) | Self::RaiseAlarm(_) | Self::Prune => Lane::Store,
+            Self::EndGrant(_) | Self::LapseRequest(_) | Self::RaiseAlarm(_) | Self::Sweep | Self::Prune => Lane::Store,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub mod directory;
+pub mod drift;
 mod pacing;
 mod post_feed;
 mod project_card;
@@ -127,6 +128,7 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
             Ok(Outcome::Done)
         }
         Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
+        Job::Sweep => drift::run(ctx).await,
         Job::RaiseAlarm(grant) => raise_alarm::run(ctx, *grant).await,
         Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,

@@ -1,6 +1,6 @@
 //! Accesses: the rows that owe a revocation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -91,6 +91,57 @@ impl Tx {
             .fetch_all(&mut *self.conn)
             .await?;
         rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Every access there ever was, with what is known of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn all_accesses(&mut self) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from access order by grant_id, position").fetch_all(&mut *self.conn).await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Standing access that was reported: what it opens, and who has it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn foreign_accesses(&mut self) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let rows = sqlx::query_as("select resource, principal from foreign_access").fetch_all(&mut *self.conn).await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Notes that standing access was reported.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn insert_foreign_access(
+        &mut self,
+        resource: &str,
+        principal: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query("insert into foreign_access (resource, principal, first_seen) values ($1, $2, $3)")
+            .bind(resource)
+            .bind(principal)
+            .bind(micros(at))
+            .execute(&mut *self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that standing access is there no more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_foreign_access(&mut self, resource: &str, principal: &str) -> Result<(), StoreError> {
+        sqlx::query("delete from foreign_access where resource = $1 and principal = $2")
+            .bind(resource)
+            .bind(principal)
+            .execute(&mut *self.conn)
+            .await?;
+        Ok(())
     }
 
     /// The access with this id.

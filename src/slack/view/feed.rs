@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{card::denier, refusal, words};
 use crate::{
     domain::{
-        audit::{Attempt, AttemptRefusal, Event, Fact, Purpose, Subject},
+        audit::{Attempt, AttemptRefusal, Drift, Event, Fact, Purpose, Subject},
         grant::EndCause,
         policy::ReviewRefusal,
         time,
@@ -146,6 +146,16 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
         }
         Fact::AccessUnstuck { about, resource } => {
             format!("{} *no longer stuck* on {}: {}", grant_name(about), words::quoted(resource), holder(about))
+        }
+        Fact::DriftFound { about, what, resource, principal } => {
+            let what = match what {
+                Drift::Lingering => "*drift*: there without a live grant, being removed",
+                Drift::Missing => "*drift*: granted and not there, being given again",
+                Drift::Foreign => "*standing access* given by somebody else, left alone",
+            };
+            let whose = about.as_ref().map(|about| format!("{} {}", grant_name(about), holder(about)));
+            let whose = whose.or_else(|| principal.as_deref().map(words::quoted)).unwrap_or_default();
+            format!("{what}: {} · {whose}", words::quoted(resource))
         }
         Fact::PolicyLoaded { policy, roles } => {
             let roles = words::counted(*roles as u64, "role", "roles");
