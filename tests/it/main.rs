@@ -3,3 +3,4 @@
 mod aws_sts;
 mod harness;
 mod main_story;
+mod tidy;
