@@ -43,8 +43,16 @@ fn commands_and_options_in_the_papers_exist() {
             }
         }
     }
-    let missing = leaves(&cli, "").into_iter().filter(|path| !named.contains(path));
+    let every = leaves(&cli, "");
+    let missing = every.iter().filter(|path| !named.contains(*path));
     complaints.extend(missing.map(|path| format!("README.md does not name `jit{path}`")));
+    let option = Regex::new(r"`(--[a-z-]+)").unwrap();
+    for paper in PAPERS.map(Source::read) {
+        let hits = option.captures_iter(&paper.text).filter_map(|hit| hit.get(1));
+        let unknown =
+            hits.filter(|hit| !every.iter().any(|path| follow(&cli, &format!("{path} {}", hit.as_str())).is_ok()));
+        complaints.extend(unknown.map(|hit| format!("{}: no command has {}", paper.place(hit.start()), hit.as_str())));
+    }
     none(&complaints);
 }
 

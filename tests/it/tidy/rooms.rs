@@ -130,7 +130,7 @@ fn crates_stay_in_their_rooms() {
         let pattern = Regex::new(&format!(r"(?m)^(?:[^/\n]|/[^/\n])*?(?:^|[^\w:])({name}{rest_of_name}::)")).unwrap();
         for file in files.iter().filter(|file| !rooms.contains(&file.room())) {
             let hits = pattern.captures_iter(&file.text).filter_map(|hit| hit.get(1));
-            complaints.extend(hits.map(|hit| format!("{} uses {}: {rule}", file.place(hit.end()), hit.as_str())));
+            complaints.extend(hits.map(|hit| format!("{} uses `{}`: {rule}", file.place(hit.end()), hit.as_str())));
         }
     }
     none(&complaints);
