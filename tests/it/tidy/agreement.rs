@@ -42,8 +42,9 @@ fn commands_are_the_same_wherever_they_are_named() {
 
 /// What each method of the Web API needs, by Slack's reference of its methods.
 #[rustfmt::skip] // a table
-const SCOPES: [(&str, &[&str]); 7] = [
+const SCOPES: [(&str, &[&str]); 8] = [
     ("auth.test",              &[]),
+    ("chat.postEphemeral",     &["chat:write"]),
     ("chat.postMessage",       &["chat:write"]),
     ("chat.update",            &["chat:write"]),
     ("conversations.history",  &["channels:history", "groups:history", "im:history"]),
