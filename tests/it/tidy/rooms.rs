@@ -35,7 +35,7 @@ const CRATES: [(&str, &[&str], &str); 10] = [
     ("slack_morphism", &["slack", "playground"],                   "only slack knows Slack"),
     ("axum",           &["http", "cli", "playground"],             "only http answers HTTP"),
     ("maud",           &["http", "playground"],                    "only http writes pages"),
-    ("toml",           &["config"],                                "only config reads TOML"),
+    ("toml",           &["config", "playground"],                   "only config reads TOML, and the playground writes it"),
     ("miette",         &["config"],                                "only config reports problems of configurations"),
     ("clap",           &["cli", "main"],                           "only cli knows the command line"),
     ("rand",           &["ambient"],                               "only ambient has randomness"),
