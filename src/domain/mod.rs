@@ -6,6 +6,7 @@
 pub mod access;
 pub mod audit;
 pub mod catalog;
+mod chain;
 pub mod grant;
 pub mod ids;
 pub mod job;

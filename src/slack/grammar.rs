@@ -165,6 +165,7 @@ fn unescape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "stands in a table of results")]
     fn asked(role: &str, minutes: Option<u64>, reason: &str) -> Result<Command, Misunderstood> {
         let duration = minutes.map(|minutes| Duration::from_secs(minutes * 60));
         Ok(Command::Request { role: role.into(), duration, reason: reason.into() })

@@ -4,3 +4,4 @@ mod aws_sts;
 mod harness;
 mod main_story;
 mod playground;
+mod tidy;

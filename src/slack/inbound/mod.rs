@@ -231,6 +231,7 @@ struct Clicker {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as Slack has them")]
 struct Action {
     #[serde(default)]
     action_id: String,

@@ -82,18 +82,17 @@ pub fn list(roles: &[Role], slash: &str) -> Message {
 
 fn role_words(role: &Role) -> String {
     let mut lines = vec![format!("*{}* — {}", words::escape(role.name.as_str()), words::escape(&role.description))];
-    let mut limits = format!(
-        "{} to {}, {} unless you say",
+    let wants = match &role.ticket {
+        Some(ticket) => format!("; the reason must name a ticket of the form {}", words::quoted(ticket.as_str())),
+        None if role.reason_required => "; a reason is required".to_owned(),
+        None => String::new(),
+    };
+    lines.push(format!(
+        "{} to {}, {} unless you say{wants}",
         time::short(role.min_duration),
         time::short(role.max_duration),
         time::short(role.default_duration)
-    );
-    if let Some(ticket) = &role.ticket {
-        limits.push_str(&format!("; the reason must name a ticket of the form {}", words::quoted(ticket.as_str())));
-    } else if role.reason_required {
-        limits.push_str("; a reason is required");
-    }
-    lines.push(limits);
+    ));
     lines.extend(role.rules.iter().map(rule_words));
     if let Requesters::Only(circle) = &role.requesters {
         lines.push(format!("For {}", words::circle(circle)));
