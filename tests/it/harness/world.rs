@@ -28,6 +28,8 @@ pub struct World {
     pub app: Arc<App>,
     /// Secrets that people were shown: they must turn up nowhere else.
     pub shown_secrets: Vec<String>,
+    /// Error codes with which Slack is meant to refuse calls in this story.
+    pub expects_refused: Vec<&'static str>,
     bot: JoinHandle<()>,
     slack_server: Server,
     dir: TempDir,
@@ -135,6 +137,7 @@ impl World {
             role_arn,
             app,
             shown_secrets,
+            expects_refused: Vec::new(),
             bot,
             slack_server,
             dir,
