@@ -14,14 +14,14 @@ async fn todays_larger_quorum_counts() {
     world.told(&requester, ASK).await;
     world.settle().await;
     world.change_policy("approvals = 1\napprovers = [\"sre\"]\n", "approvals = 2\napprovers = [\"sre\"]\n").await;
-    insta::assert_snapshot!(world.clicked(&approver, "Approve").await, @"You approved REQ-CODE. 1 approval more needed, by somebody else.");
+    insta::assert_snapshot!(world.clicked(&approver, "Approve").await, @"You approved REQ-CODE. 1 more approval is needed, from somebody else.");
     insta::assert_snapshot!(world.screen("requests"), @r"
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
       1 approval needed from @oncall, @approver
       To be decided by 2026-11-21 13:00:00 UTC
-      Approved so far by @approver
+      Approved so far by @approver: not enough any more, the policy has changed since it was asked
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
       [Approve] [Deny]
     ");
@@ -37,7 +37,7 @@ async fn the_larger_quorum_of_the_ask_counts() {
     world.told(&requester, ASK_TWO).await;
     world.settle().await;
     world.change_policy("approvals = 2", "approvals = 1").await;
-    assert!(world.clicked(&approver, "Approve").await.contains("1 approval more needed"));
+    assert!(world.clicked(&approver, "Approve").await.contains("1 more approval is needed"));
     assert!(world.clicked(&lead, "Approve").await.contains("last approval needed"));
     world.glance();
     world.finish().await;
@@ -50,7 +50,7 @@ async fn whoever_is_no_approver_any_more_does_not_count() {
     world.told(&requester, ASK).await;
     world.settle().await;
     world.change_policy("\"U0REQUESTER\", \"U0APPROVER\", \"S0ONCALL\"", "\"U0REQUESTER\", \"S0ONCALL\"").await;
-    insta::assert_snapshot!(world.clicked(&approver, "Approve").await, @"You approved REQ-CODE. 1 approval more needed, by somebody else.");
+    insta::assert_snapshot!(world.clicked(&approver, "Approve").await, @"Your approval of REQ-CODE is noted but does not count: the policy has changed since it was asked, and you may not approve it any more. 1 more approval is needed, from somebody else.");
     insta::assert_snapshot!(world.clicked(&oncall, "Approve").await, @"You approved REQ-CODE: it was the last approval needed. GRANT-CODE is being set up.");
     let Fact::GrantActive { approvers, .. } = world.newest_fact().await else { panic!("the grant is live") };
     assert_eq!(approvers, ["U0ONCALL1".into()]);
@@ -66,7 +66,7 @@ async fn an_earlier_approval_no_longer_counts_either() {
     world.settle().await;
     world.clicked(&approver, "Approve").await;
     world.change_policy("\"U0REQUESTER\", \"U0APPROVER\", \"S0ONCALL\"", "\"U0REQUESTER\", \"S0ONCALL\"").await;
-    insta::assert_snapshot!(world.clicked(&lead, "Approve").await, @"You approved REQ-CODE. 1 approval more needed, by somebody else.");
+    insta::assert_snapshot!(world.clicked(&lead, "Approve").await, @"You approved REQ-CODE. 1 more approval is needed, from somebody else.");
     insta::assert_snapshot!(world.clicked(&oncall, "Approve").await, @"You approved REQ-CODE: it was the last approval needed. GRANT-CODE is being set up.");
     world.glance();
     world.finish().await;
@@ -79,7 +79,7 @@ async fn whoever_became_an_approver_since_may_not_decide_this_one() {
     world.told(&requester, ASK).await;
     world.settle().await;
     world.change_policy("\"U0REQUESTER\", \"U0APPROVER\"", "\"U0REQUESTER\", \"U0APPROVER\", \"U0OUTSIDER\"").await;
-    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver, @requester may.");
+    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver may.");
     world.glance();
     world.finish().await;
 }
@@ -96,15 +96,15 @@ async fn a_role_that_is_gone_is_granted_to_nobody() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Denied* by today's policy, which changed since it was asked: There is no role `prod-deploy`. `/jit list` shows what you may ask for., 2026-11-21 12:00:00 UTC
+      *Denied* by today's policy, which has changed since it was asked, 2026-11-21 12:00:00 UTC. There is no role `prod-deploy`. `/jit list` shows what you may ask for.
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      Your request for *prod-deploy* for 30m (REQ-CODE) was *denied* by today's policy, which changed since it was asked: There is no role `prod-deploy`. `/jit list` shows what you may ask for..
+      Your request for *prod-deploy* for 30m (REQ-CODE) was *denied* by today's policy, which has changed since it was asked. There is no role `prod-deploy`. `/jit list` shows what you may ask for.
     ");
     insta::assert_snapshot!(world.kinds(2).await.join("\n"), @r"
-    policy_loaded by operator
+    review_given by U0APPROVER
     request_denied by jit
     ");
     world.glance();
@@ -124,12 +124,12 @@ async fn what_is_too_long_today_is_not_granted() {
     jit:
       @requester asks for *prod-deploy* for *1h30m*
       Why: moving the database
-      *Denied* by today's policy, which changed since it was asked: 1h30m is longer than this role allows. Ask for 1h or less., 2026-11-21 12:00:00 UTC
+      *Denied* by today's policy, which has changed since it was asked, 2026-11-21 12:00:00 UTC. 1h30m is longer than this role allows. Ask for 1h or less.
       REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      Your request for *prod-deploy* for 1h30m (REQ-CODE) was *denied* by today's policy, which changed since it was asked: 1h30m is longer than this role allows. Ask for 1h or less..
+      Your request for *prod-deploy* for 1h30m (REQ-CODE) was *denied* by today's policy, which has changed since it was asked. 1h30m is longer than this role allows. Ask for 1h or less.
     ");
     world.glance();
     world.finish().await;
@@ -142,7 +142,7 @@ async fn nobody_approves_themselves_once_the_rule_does_not_say_so() {
     world.told(&requester, "/jit request sandbox 1h").await;
     world.settle().await;
     world.change_policy("self_approval = true", "self_approval = false").await;
-    insta::assert_snapshot!(world.clicked(&requester, "Approve").await, @"You approved REQ-CODE. 1 approval more needed, by somebody else.");
+    insta::assert_snapshot!(world.clicked(&requester, "Approve").await, @"Your approval of REQ-CODE is noted but does not count: the policy has changed since it was asked, and you may not approve it any more. 1 more approval is needed, from somebody else.");
     assert!(world.dm(&requester).is_empty(), "nothing was granted");
     assert!(world.clicked(&approver, "Approve").await.contains("last approval needed"));
     let Fact::GrantActive { approvers, .. } = world.newest_fact().await else { panic!("the grant is live") };

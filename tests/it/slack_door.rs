@@ -164,7 +164,8 @@ async fn other_methods_and_paths_are_refused() {
 #[tokio::test]
 async fn every_path_takes_everything() {
     let world = World::start().await;
-    let challenge = r#"{"type":"url_verification","token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}"#;
+    let challenge =
+        r#"{"type":"url_verification","token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}"#;
     let help = "team_id=T0ACME&command=%2Faccess&user_id=U0REQUESTER&text=help&trigger_id=1.2";
     for path in PATHS {
         let at = |knock: Knock| Knock { path: path.to_owned(), ..knock };
@@ -221,12 +222,14 @@ async fn what_calls_for_no_answer_gets_none() {
     for event in events {
         assert_eq!(Knock::signed(&world, "application/json", event).at(&world).await, (200, String::new()), "{event}");
     }
-    for kind in ["view_submission", "view_closed", "shortcut", "message_action", "block_suggestion", "from_the_future"] {
+    for kind in ["view_submission", "view_closed", "shortcut", "message_action", "block_suggestion", "from_the_future"]
+    {
         let payload = serde_json::json!({
             "type": kind, "team": { "id": "T0ACME" }, "user": { "id": "U0LEAD" }, "trigger_id": "1.2",
             "callback_id": "x", "view": { "id": "V1" },
         });
-        let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload.to_string()).finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload.to_string()).finish();
         assert_eq!(Knock::signed(&world, FORM, body).at(&world).await, (200, String::new()), "{kind}");
     }
     world.finish().await;

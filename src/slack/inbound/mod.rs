@@ -73,7 +73,7 @@ pub struct Click {
     /// Where it was clicked: a private answer goes there when the address above does not work.
     pub channel: Option<ChannelId>,
     /// Which message it was on.
-    pub message: Option<(String, String)>,
+    pub message: Option<(ChannelId, String)>,
     /// The same for a repeated delivery, and for no other.
     pub delivery: String,
 }
@@ -268,7 +268,7 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
     let message = payload
         .container
         .filter(|container| !container.is_ephemeral)
-        .and_then(|container| container.channel_id.zip(container.message_ts));
+        .and_then(|container| container.channel_id.map(ChannelId).zip(container.message_ts));
     Ok(Inbound::Click(Click {
         team: team.unwrap_or_default(),
         user_team: user.team_id,
@@ -336,5 +336,5 @@ pub const MAX_AGE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 /// Whether a moment that Slack wrote lies within [`MAX_AGE`] of ours.
 #[must_use]
 pub fn is_fresh(seconds: i64, now: Timestamp) -> bool {
-    (now.as_second() - seconds).abs() <= MAX_AGE.as_secs()
+    now.as_second().abs_diff(seconds) <= MAX_AGE.as_secs().unsigned_abs()
 }
