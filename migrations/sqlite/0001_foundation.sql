@@ -131,6 +131,17 @@ create table card (
     unique (kind, request_id)
 ) strict;
 
+-- Further messages that show a card: a post whose answer was lost came through, and could not be looked for. Known from
+-- a click on it.
+create table card_copy (
+    channel text not null,            -- where it stands
+    ts      text not null,            -- which message it is
+    card_id text not null references card (id),
+    digest  text not null default '', -- SHA-256 of what it shows; empty when that is not known
+    primary key (channel, ts)
+) strict;
+create index card_copy_by_card on card_copy (card_id);
+
 -- How far each channel has been told the audit trail.
 create table feed (
     channel       text    not null primary key, -- Slack channel id

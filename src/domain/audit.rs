@@ -165,7 +165,7 @@ pub enum Fact {
         /// Why not.
         refusal: AskRefusal,
     },
-    /// Somebody approved, and more approvals are needed.
+    /// Somebody approved, and that alone has not made it a grant.
     ReviewGiven {
         /// The request.
         about: Subject,

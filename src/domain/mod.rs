@@ -13,4 +13,5 @@ pub mod job;
 pub mod people;
 pub mod policy;
 pub mod request;
+pub mod text;
 pub mod time;

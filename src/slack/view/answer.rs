@@ -7,6 +7,7 @@ use crate::{
     domain::{
         catalog::{Requesters, Role, Rule},
         grant::{Grant, GrantState},
+        ids::UserId,
         policy::Tally,
         request::Request,
         time,
@@ -148,11 +149,11 @@ fn grant_words(grant: &Grant, slash: &str) -> String {
     }
 }
 
-/// A click on Approve.
+/// A click on Approve by `by`.
 #[must_use]
-pub fn approval(approval: &Approval) -> Message {
+pub fn approval(approval: &Approval, by: &UserId) -> Message {
     Message::paragraph(match approval {
-        Approval::Counted(request, tally) => counted(request, tally),
+        Approval::Counted(request, tally) => counted(request, tally, by),
         Approval::Granted(request, grant) => {
             format!(
                 "You approved {}: it was the last approval needed. {} is being set up.",
@@ -169,13 +170,19 @@ pub fn approval(approval: &Approval) -> Message {
     })
 }
 
-fn counted(request: &Request, tally: &Tally) -> String {
-    let missing = usize::from(tally.needed.get()).saturating_sub(tally.given.len());
-    format!(
-        "You approved {}. {} more needed, by somebody else.",
-        request.code.request(),
-        words::approvals(missing as u64)
-    )
+fn counted(request: &Request, tally: &Tally, by: &UserId) -> String {
+    let name = request.code.request();
+    let missing = match usize::from(tally.needed.get()).saturating_sub(tally.given.len()) {
+        1 => "1 more approval is needed, from somebody else.".to_owned(),
+        several => format!("{several} more approvals are needed, from other people."),
+    };
+    if tally.given.contains(by) {
+        format!("You approved {name}. {missing}")
+    } else {
+        format!(
+            "Your approval of {name} is noted but does not count: the policy has changed since it was asked, and you may not approve it any more. {missing}"
+        )
+    }
 }
 
 /// A click on Deny.

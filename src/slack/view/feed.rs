@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{card::denier, refusal, words};
+use super::{
+    card::{denier, objection},
+    refusal, words,
+};
 use crate::{
     domain::{
         audit::{Attempt, AttemptRefusal, Event, Fact, Purpose, Subject},
@@ -83,7 +86,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             wish(about)
         ),
         Fact::RequestDenied { about, by } => {
-            format!("{} *denied* {}: {}", request_name(about), denier(by), wish(about))
+            format!("{} *denied* {}: {}{}", request_name(about), denier(by), wish(about), objection(by, " · "))
         }
         Fact::RequestCancelled { about } => {
             format!("{} *withdrawn* by {actor}: {}", request_name(about), wish(about))
@@ -114,7 +117,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
         ),
         Fact::AttemptRefused { about, attempt, refusal } => format!(
             "{} *refused* {actor}, who tried to {}: {} · {}",
-            request_name(about),
+            if about.grant.is_some() { grant_name(about) } else { request_name(about) },
             attempt_words(*attempt),
             attempt_refusal(refusal),
             wish(about)

@@ -7,6 +7,7 @@ use crate::{
         ids::{UserGroupId, UserId},
         people::Circle,
         policy::Verdict,
+        text::visible,
     },
     slack::message::shortened,
 };
@@ -29,10 +30,12 @@ pub fn quoted(text: &str) -> String {
     if line.is_empty() { "—".to_owned() } else { format!("`{}`", escape(&shortened(&line, BRIEF))) }
 }
 
-/// Folds white space of every kind, so that nobody can write a second line that looks like ours.
+/// Folds white space of every kind, so that nobody can write a second line that looks like ours, and leaves out letters
+/// that turn a line around or cannot be seen.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.split(|letter: char| letter.is_whitespace() || letter.is_control())
+    visible(text)
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")

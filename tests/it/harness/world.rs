@@ -28,6 +28,10 @@ pub struct World {
     pub app: Arc<App>,
     /// Secrets that people were shown: they must turn up nowhere else.
     pub shown_secrets: Vec<String>,
+    /// Error codes with which Slack is meant to refuse calls in this story.
+    pub expects_refused: Vec<&'static str>,
+    /// Whether a card may stand twice in this story, because the app could not look for it.
+    pub expects_copies: bool,
     bot: JoinHandle<()>,
     slack_server: Server,
     dir: TempDir,
@@ -135,6 +139,8 @@ impl World {
             role_arn,
             app,
             shown_secrets,
+            expects_refused: Vec::new(),
+            expects_copies: false,
             bot,
             slack_server,
             dir,
@@ -257,6 +263,14 @@ impl World {
     /// The address of a path of the bot's.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.listen)
+    }
+
+    /// Calls the Web API with the bot's token, as somebody may who is not the bot.
+    pub async fn slack_api(&self, method: &str, args: serde_json::Value) {
+        let url = format!("{}/{method}", self.slack_server.api_url());
+        let call = reqwest::Client::new().post(url).bearer_auth(self.slack.app().token).json(&args);
+        let answer: serde_json::Value = call.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["ok"], true, "{answer}");
     }
 
     /// Everything the design says must never happen has not happened.
