@@ -3,6 +3,8 @@
 pub mod aws;
 pub mod browser;
 pub mod checks;
+mod steps;
 pub mod world;
 
+pub use steps::{masked, state, user};
 pub use world::{World, hours, minutes, seconds};

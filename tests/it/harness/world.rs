@@ -10,6 +10,7 @@ use jit::{
     config, http,
     job::worker::Worker,
     playground::workspace::{Channel, Group, Person, Server, User, Workspace},
+    provider::aws::Tuning,
     store::Tx,
     telemetry,
 };
@@ -28,11 +29,12 @@ pub struct World {
     pub app: Arc<App>,
     /// Secrets that people were shown: they must turn up nowhere else.
     pub shown_secrets: Vec<String>,
-    bot: JoinHandle<()>,
+    bot: Option<JoinHandle<()>>,
     slack_server: Server,
     dir: TempDir,
     environment: BTreeMap<String, String>,
     listen: std::net::SocketAddr,
+    tuning: Tuning,
     lives: u64,
 }
 
@@ -109,6 +111,11 @@ impl World {
 
     /// A world whose configuration is the usual one, changed by `edit`.
     pub async fn with(edit: impl FnOnce(String) -> String) -> Self {
+        Self::tuned(Cloud::tuning(), edit).await
+    }
+
+    /// The same, with another patience towards AWS.
+    pub async fn tuned(tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
         let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
@@ -125,8 +132,8 @@ impl World {
         std::fs::write(dir.path().join("jit.toml"), edit(text)).unwrap();
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
-        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, 1).await;
-        let bot = serve(listener, app.clone());
+        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, &tuning, 1).await;
+        let bot = Some(serve(listener, app.clone()));
         let shown_secrets = Vec::new();
         Self {
             clock,
@@ -140,6 +147,7 @@ impl World {
             dir,
             environment,
             listen,
+            tuning,
             lives: 1,
         }
     }
@@ -222,14 +230,21 @@ impl World {
         self.app.worker()
     }
 
+    /// `kill -9`: nobody answers any more.
+    pub async fn kill(&mut self) {
+        if let Some(bot) = self.bot.take() {
+            bot.abort();
+            let _ = bot.await;
+        }
+    }
+
     /// `kill -9`, and a start on what is left on disk.
     pub async fn restart(&mut self) {
-        self.bot.abort();
-        let _ = (&mut self.bot).await;
+        self.kill().await;
         self.lives += 1;
         let listener = bind_again(self.listen).await;
-        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, self.lives).await;
-        self.bot = serve(listener, self.app.clone());
+        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, &self.tuning, self.lives).await;
+        self.bot = Some(serve(listener, self.app.clone()));
     }
 
     pub fn config_file(&self) -> PathBuf {
@@ -263,8 +278,8 @@ impl World {
     pub async fn finish(mut self) {
         self.settle().await;
         checks::all(&self).await;
+        self.kill().await;
         drop(self.slack_server);
-        self.bot.abort();
     }
 }
 
@@ -295,6 +310,7 @@ async fn bring_up(
     file: &std::path::Path,
     environment: &BTreeMap<String, String>,
     clock: &ManualClock,
+    tuning: &Tuning,
     life: u64,
 ) -> Arc<App> {
     let config = config::load(file, environment).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -302,7 +318,7 @@ async fn bring_up(
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SeededEntropy::new(life)),
         environment: Arc::new(environment.clone()),
-        aws: Cloud::tuning(),
+        aws: tuning.clone(),
         demo: None,
         metrics: telemetry::metrics(),
     };
