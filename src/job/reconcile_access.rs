@@ -230,7 +230,7 @@ async fn gone(
     access.stuck_since = None;
     tx.save_access(&access, was).await?;
     if was == AccessState::Gone {
-        return Ok(());
+        return tx.refresh_cards(grant.request, env.now).await;
     }
     let fact = Fact::AccessRemoved {
         about: Subject::from(&grant),

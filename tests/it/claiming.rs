@@ -216,9 +216,7 @@ async fn at_the_end_nothing_is_claimed_although_nobody_has_written_the_end_down_
     GRANT-CODE is over, or not live yet. Ask again in Slack if you still need it.
     ");
     requester.clicks("Get credentials").await;
-    world.app.answers.close();
-    world.app.answers.wait().await;
-    world.app.answers.reopen();
+    world.answered().await;
     insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE ended 2026-11-21 12:30:00 UTC. Ask again if you still need it.");
     assert_eq!(world.refusals().await, ["U0REQUESTER Claim: TooLate", "U0REQUESTER Claim: TooLate"]);
     assert_eq!(world.asked_aws("AssumeRole"), 1, "only the trial");

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod browser;
 pub mod checks;
+mod crash;
 mod steps;
 pub mod world;
 

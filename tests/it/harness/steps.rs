@@ -116,6 +116,13 @@ impl World {
         page.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect::<Vec<_>>().join("\n")
     }
 
+    /// Tampers with the store behind the bot's back.
+    pub async fn sql(&self, statement: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store_file());
+        let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut store).await.unwrap();
+    }
+
     /// Does something to the store as a verb does it.
     pub async fn does<T: Send + 'static>(
         &self,

@@ -17,7 +17,7 @@ use jit::{
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{aws::Cloud, checks};
+use super::{aws::Cloud, checks, crash::Fuse};
 
 /// Everything a story needs.
 pub struct World {
@@ -36,6 +36,8 @@ pub struct World {
     listen: std::net::SocketAddr,
     tuning: Tuning,
     lives: u64,
+    /// When the next crash is to be.
+    pub(super) fuse: Option<Fuse>,
 }
 
 /// The usual configuration. `{listen}`, `{api}`, `{aws}` and `{role}` are filled in.
@@ -149,6 +151,7 @@ impl World {
             listen,
             tuning,
             lives: 1,
+            fuse: None,
         }
     }
 
@@ -192,10 +195,8 @@ impl World {
     /// tell.
     pub async fn settle(&mut self) {
         loop {
-            self.worker().run_due().await.unwrap();
-            self.app.answers.close();
-            self.app.answers.wait().await;
-            self.app.answers.reopen();
+            self.run_due().await.unwrap();
+            self.answered().await;
             let soon = self.clock.now() + SignedDuration::from_secs(3);
             let jobs = self.read(|tx| Box::pin(async move { tx.unfinished_jobs().await })).await;
             let next =
@@ -205,6 +206,13 @@ impl World {
                 _ => return,
             }
         }
+    }
+
+    /// Waits until private answers that are on their way have arrived.
+    pub async fn answered(&self) {
+        self.app.answers.close();
+        self.app.answers.wait().await;
+        self.app.answers.reopen();
     }
 
     /// Lets time pass, stopping at every job that becomes due on the way, as the worker would.
@@ -236,6 +244,8 @@ impl World {
             bot.abort();
             let _ = bot.await;
         }
+        // what the writer was handed is written now or never
+        self.app.ctx.store.close().await;
     }
 
     /// `kill -9`, and a start on what is left on disk.
