@@ -78,7 +78,7 @@ async fn open(
             give_up(ctx, wanted, error.message).await?;
             Ok(Outcome::Done)
         }
-        Err(error) => failed(ctx, wanted, error, attempts).await,
+        Err(error) => failed(ctx, wanted, error, attempts, None).await,
     }
 }
 
@@ -109,7 +109,8 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
             Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
         }
         Ok(Progress::LookAgain { at, because }) => wait(ctx, owed, at, because).await,
-        Err(error) => failed(ctx, owed, error, attempts).await,
+        // from the planned end on the cloud has ended what it could not be made to end before
+        Err(error) => failed(ctx, owed, error, attempts, Some(last.grant.ends_at)).await,
     }
 }
 
@@ -229,7 +230,7 @@ async fn gone(
     access.stuck_since = None;
     tx.save_access(&access, was).await?;
     if was == AccessState::Gone {
-        return Ok(());
+        return tx.refresh_cards(grant.request, env.now).await;
     }
     let fact = Fact::AccessRemoved {
         about: Subject::from(&grant),
@@ -269,6 +270,7 @@ async fn failed(
     claimants: Vec<Claimant>,
     error: ProviderError,
     attempts: u32,
+    by: Option<Timestamp>,
 ) -> Result<Outcome, JobError> {
     let after = match error.kind {
         ErrorKind::Throttled { after } => after,
@@ -280,7 +282,7 @@ async fn failed(
         | ErrorKind::Refused => None,
     };
     tell(ctx, claimants, error.message.clone(), attempts + 1 >= STUCK_AFTER).await?;
-    Err(JobError::Provider { message: error.message, after })
+    Err(JobError::Provider { message: error.message, after, by })
 }
 
 async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {

@@ -121,20 +121,32 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn postpone_job(&mut self, leased: &Leased, at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        let at = if self.is_asked_for_again(leased).await? { now } else { at };
+        self.put_back(leased, at, 0, None).await
+    }
+
+    /// Puts a failed job back, to be tried again at `at`; at once if it was asked for again meanwhile, since what stood
+    /// in the way may be of no account any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn fail_job(
+        &mut self,
+        leased: &Leased,
+        error: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let at = if self.is_asked_for_again(leased).await? { now } else { at };
+        self.put_back(leased, at, leased.attempts.saturating_add(1), Some(error)).await
+    }
+
+    async fn is_asked_for_again(&mut self, leased: &Leased) -> Result<bool, StoreError> {
         let (generation,): (i64,) = sqlx::query_as("select coalesce(max(generation), 0) from job where id = $1")
             .bind(leased.id)
             .fetch_one(&mut *self.conn)
             .await?;
-        let at = if generation == leased.generation { at } else { now };
-        self.put_back(leased, at, 0, None).await
-    }
-
-    /// Puts a failed job back, to be tried again at `at`.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn fail_job(&mut self, leased: &Leased, error: &str, at: Timestamp) -> Result<bool, StoreError> {
-        self.put_back(leased, at, leased.attempts.saturating_add(1), Some(error)).await
+        Ok(generation != leased.generation)
     }
 
     /// Takes a job off the list that has become pointless, whether or not somebody is at it.

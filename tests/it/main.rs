@@ -2,8 +2,12 @@
 
 mod asking;
 mod aws_sts;
+mod aws_trouble;
+mod claiming;
+mod crashes;
 mod deadline;
 mod deciding;
+mod ending;
 mod feed;
 mod harness;
 mod killed;

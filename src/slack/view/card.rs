@@ -77,7 +77,7 @@ fn approved(draft: Draft, story: &Story) -> Draft {
             "Revoke",
             Button::Revoke(grant.id),
             &format!("{}: {}", grant.code.grant(), grant.role),
-            Weight::Danger { question: "The access ends now, and sessions that are running are cut off." },
+            Weight::Danger { question: story.end_question() },
         ),
         GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => draft,
     }

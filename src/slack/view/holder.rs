@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        catalog::{EarlyEnd, Nature, Target},
+        catalog::Nature,
         grant::{EndCause, Grant, GrantState},
         request::RequestState,
         time,
@@ -87,17 +87,5 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         } else {
             draft
         };
-    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: end_question(story) })
-}
-
-fn end_question(story: &Story) -> &'static str {
-    let lets_sessions_run = story.accesses.iter().any(|access| match &access.target {
-        Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
-        Target::Demo(_) => false,
-    });
-    if lets_sessions_run {
-        "Nothing can be claimed any more. Credentials you have claimed work on until the planned end."
-    } else {
-        "The access ends now, and sessions that are running are cut off."
-    }
+    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: story.end_question() })
 }

@@ -146,7 +146,10 @@ pub fn end(refused: &end::Refused) -> String {
     match refused {
         end::Refused::Unknown => "There is no grant of that name. `/jit status` shows yours.".to_owned(),
         end::Refused::NotTheirs(grant) => {
-            format!("{} is not for you to end. Its holder and those who may approve the role can.", grant.code.grant())
+            format!(
+                "{} is not for you to end. Its holder can give it back, and those who may approve it can revoke it on its card.",
+                grant.code.grant()
+            )
         }
         end::Refused::TooLate(grant) => over(grant),
     }

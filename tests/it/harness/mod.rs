@@ -4,6 +4,9 @@ mod acting;
 pub mod aws;
 pub mod browser;
 pub mod checks;
+mod crash;
+mod steps;
 pub mod world;
 
+pub use steps::{masked, state, user};
 pub use world::{World, hours, minutes, seconds};

@@ -10,13 +10,14 @@ use jit::{
     config, http,
     job::worker::Worker,
     playground::workspace::{Channel, Group, Person, Server, User, Workspace},
+    provider::aws::Tuning,
     store::Tx,
     telemetry,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{aws::Cloud, checks};
+use super::{aws::Cloud, checks, crash::Fuse};
 
 /// Everything a story needs.
 pub struct World {
@@ -32,12 +33,15 @@ pub struct World {
     pub expects_refused: Vec<&'static str>,
     /// Whether a card may stand twice in this story, because the app could not look for it.
     pub expects_copies: bool,
-    bot: JoinHandle<()>,
+    bot: Option<JoinHandle<()>>,
     slack_server: Server,
     dir: TempDir,
     environment: BTreeMap<String, String>,
     listen: std::net::SocketAddr,
+    tuning: Tuning,
     lives: u64,
+    /// When the next crash is to be.
+    pub(super) fuse: Option<Fuse>,
 }
 
 /// The usual configuration. `{listen}`, `{api}`, `{aws}` and `{role}` are filled in.
@@ -113,6 +117,11 @@ impl World {
 
     /// A world whose configuration is the usual one, changed by `edit`.
     pub async fn with(edit: impl FnOnce(String) -> String) -> Self {
+        Self::tuned(Cloud::tuning(), edit).await
+    }
+
+    /// The same, with another patience towards AWS.
+    pub async fn tuned(tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
         let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
@@ -129,8 +138,8 @@ impl World {
         std::fs::write(dir.path().join("jit.toml"), edit(text)).unwrap();
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
-        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, 1).await;
-        let bot = serve(listener, app.clone());
+        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, &tuning, 1).await;
+        let bot = Some(serve(listener, app.clone()));
         let shown_secrets = Vec::new();
         Self {
             clock,
@@ -146,7 +155,9 @@ impl World {
             dir,
             environment,
             listen,
+            tuning,
             lives: 1,
+            fuse: None,
         }
     }
 
@@ -190,10 +201,8 @@ impl World {
     /// tell.
     pub async fn settle(&mut self) {
         loop {
-            self.worker().run_due().await.unwrap();
-            self.app.answers.close();
-            self.app.answers.wait().await;
-            self.app.answers.reopen();
+            self.run_due().await.unwrap();
+            self.answered().await;
             let soon = self.clock.now() + SignedDuration::from_secs(3);
             let jobs = self.read(|tx| Box::pin(async move { tx.unfinished_jobs().await })).await;
             let next =
@@ -203,6 +212,13 @@ impl World {
                 _ => return,
             }
         }
+    }
+
+    /// Waits until private answers that are on their way have arrived.
+    pub async fn answered(&self) {
+        self.app.answers.close();
+        self.app.answers.wait().await;
+        self.app.answers.reopen();
     }
 
     /// Lets time pass, stopping at every job that becomes due on the way, as the worker would.
@@ -228,14 +244,23 @@ impl World {
         self.app.worker()
     }
 
+    /// `kill -9`: nobody answers any more.
+    pub async fn kill(&mut self) {
+        if let Some(bot) = self.bot.take() {
+            bot.abort();
+            let _ = bot.await;
+        }
+        // what the writer was handed is written now or never
+        self.app.ctx.store.close().await;
+    }
+
     /// `kill -9`, and a start on what is left on disk.
     pub async fn restart(&mut self) {
-        self.bot.abort();
-        let _ = (&mut self.bot).await;
+        self.kill().await;
         self.lives += 1;
         let listener = bind_again(self.listen).await;
-        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, self.lives).await;
-        self.bot = serve(listener, self.app.clone());
+        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, &self.tuning, self.lives).await;
+        self.bot = Some(serve(listener, self.app.clone()));
     }
 
     pub fn config_file(&self) -> PathBuf {
@@ -277,8 +302,8 @@ impl World {
     pub async fn finish(mut self) {
         self.settle().await;
         checks::all(&self).await;
+        self.kill().await;
         drop(self.slack_server);
-        self.bot.abort();
     }
 }
 
@@ -309,6 +334,7 @@ async fn bring_up(
     file: &std::path::Path,
     environment: &BTreeMap<String, String>,
     clock: &ManualClock,
+    tuning: &Tuning,
     life: u64,
 ) -> Arc<App> {
     let config = config::load(file, environment).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -316,7 +342,7 @@ async fn bring_up(
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SeededEntropy::new(life)),
         environment: Arc::new(environment.clone()),
-        aws: Cloud::tuning(),
+        aws: tuning.clone(),
         demo: None,
         metrics: telemetry::metrics(),
     };
