@@ -4,6 +4,7 @@ use jit::domain::time;
 
 use crate::harness::{World, minutes};
 
+#[expect(clippy::needless_pass_by_value, reason = "as `World::with` wants it")]
 fn patient(config: String) -> String {
     format!("[limits]\npending_per_person = 50\n{config}")
 }
