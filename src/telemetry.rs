@@ -56,6 +56,10 @@ fn describe() {
         Unit::Seconds,
         "From the moment an access should have ended to the cloud's confirmation."
     );
+    describe_counter!(
+        "jit_events_total",
+        "Events on the audit trail since the start, by kind: requests, grants, ends and refusals."
+    );
     describe_gauge!("jit_requests_awaiting", "Requests that await a decision.");
     describe_gauge!("jit_grants", "Grants that are not over, by state.");
     describe_gauge!("jit_accesses_stuck", "Accesses that the cloud does not open or close as it should.");

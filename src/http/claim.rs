@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// The page with the button. It is the same for every link, good or bad: only the click tells.
-pub async fn show() -> Response {
-    sealed(StatusCode::OK, page::invitation())
+pub async fn show(Path(token): Path<String>) -> Response {
+    sealed(StatusCode::OK, page::invitation(&token))
 }
 
 /// The click: uses the link up and shows credentials that were minted for it.
@@ -70,6 +70,7 @@ struct Minted {
 }
 
 /// Why there are none.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and gone when the page is written")]
 pub(super) enum No {
     /// The link or the grant says no.
     Refused(Refused),

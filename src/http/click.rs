@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     command::PATIENCE,
-    slack::{reference, respond},
+    slack::{Clicker, reference, respond},
 };
 use crate::{
     app::App,
@@ -28,12 +28,13 @@ use crate::{
         Env, approve,
         claim::{self, Link},
         deny, end,
+        sighting::{self, Sighted},
     },
 };
 
 /// Does what the button says and has the answer sent.
 pub async fn answer(app: &Arc<App>, click: Click) {
-    let response_url = click.response_url.clone();
+    let clicker = Clicker::of(&click);
     let message = match tokio::time::timeout(PATIENCE, obey(app, click)).await {
         Ok(Ok(message)) => message,
         Ok(Err(error)) => {
@@ -48,7 +49,7 @@ pub async fn answer(app: &Arc<App>, click: Click) {
         }
     };
     if let Some(message) = message {
-        respond(app, response_url, message);
+        respond(app, clicker, message);
     }
 }
 
@@ -84,6 +85,9 @@ async fn obey(app: &Arc<App>, click: Click) -> Result<Option<Message>, StoreErro
                 }
                 // The answer may hold a link, which is a secret: only that there was one is kept.
                 tx.remember_delivery(&click.delivery, None, env.now).await?;
+                if let (Some(what), Some((channel, ts))) = (sighted(button), &click.message) {
+                    sighting::sight(tx, &env, what, (channel, ts)).await?;
+                }
                 press(tx, &env, &click.user, button).await
             })
         })
@@ -95,13 +99,23 @@ async fn obey(app: &Arc<App>, click: Click) -> Result<Option<Message>, StoreErro
     })
 }
 
+/// What stands where somebody sees this button.
+fn sighted(button: Button) -> Option<Sighted> {
+    match button {
+        Button::Approve(request) | Button::Deny(request) => Some(Sighted::Request(request)),
+        Button::Revoke(grant) => Some(Sighted::Grant(grant)),
+        Button::Claim(grant) | Button::End(grant) => Some(Sighted::Holder(grant)),
+        Button::OpenLink => None,
+    }
+}
+
 async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Done, StoreError> {
     let ended = |outcome: Result<_, _>| match outcome {
         Ok(grant) => answer::ending(&grant),
         Err(refused) => Message::paragraph(refusal::end(&refused)),
     };
     Ok(match button {
-        Button::Approve(id) => Done::Told(answer::approval(&approve::approve(tx, env, by, id).await?)),
+        Button::Approve(id) => Done::Told(answer::approval(&approve::approve(tx, env, by, id).await?, by)),
         Button::Deny(id) => Done::Told(match deny::deny(tx, env, by, id).await? {
             Ok(request) => answer::denied(&request),
             Err(refused) => Message::paragraph(refusal::review(&refused)),

@@ -35,12 +35,12 @@ fn page(title: &str, body: &Markup) -> Markup {
 }
 
 /// Before the click. Says nothing about the link, so that nothing can be learnt from a preview.
-pub fn invitation() -> Markup {
+pub fn invitation(token: &str) -> Markup {
     page(
         "Your credentials",
         &html! {
             p { "The link works once. Credentials are made for you the moment you click, and shown on the next page alone." }
-            form method="post" { button type="submit" { "Show my credentials" } }
+            form method="post" action={ "./" (token) } { button type="submit" { "Show my credentials" } }
         },
     )
 }

@@ -19,9 +19,9 @@ use url::Url;
 use super::{click, command};
 use crate::{
     app::App,
-    domain::ids::UserGroupId,
+    domain::ids::{ChannelId, UserGroupId, UserId},
     slack::{
-        inbound::{self, Inbound},
+        inbound::{self, Click, Inbound},
         message::Message,
         view::answer,
     },
@@ -84,7 +84,7 @@ async fn answer(app: &Arc<App>, content_type: &str, body: &Bytes) -> (&'static s
         Inbound::Command(command) if !is_ours(app, [Some(&command.team)]) => ("foreign", private(&answer::foreign())),
         Inbound::Command(command) => ("command", private(&command::answer(app, command).await)),
         Inbound::Click(click) if !is_ours(app, [Some(&click.team), click.user_team.as_ref()]) => {
-            respond(app, click.response_url, answer::foreign());
+            respond(app, Clicker::of(&click), answer::foreign());
             ("foreign", StatusCode::OK.into_response())
         }
         Inbound::Click(click) => {
@@ -134,19 +134,37 @@ fn private(message: &Message) -> Response {
     Json(body).into_response()
 }
 
-/// Answers a click privately. The click itself is settled already; if this answer is lost, clicking again gives it.
-pub(super) fn respond(app: &Arc<App>, url: Option<Url>, message: Message) {
-    let Some(url) = url.filter(|url| may_respond_to(app, url)) else {
-        return;
-    };
+/// Who clicked, and where a private answer reaches them.
+pub(super) struct Clicker {
+    user: UserId,
+    response_url: Option<Url>,
+    channel: Option<ChannelId>,
+}
+
+impl Clicker {
+    pub(super) fn of(click: &Click) -> Self {
+        Self { user: click.user.clone(), response_url: click.response_url.clone(), channel: click.channel.clone() }
+    }
+}
+
+/// Answers a click privately: through the URL that came with it, else in the channel. The click itself is settled
+/// already; if both ways fail, clicking again gives the answer.
+pub(super) fn respond(app: &Arc<App>, clicker: Clicker, message: Message) {
     let slack = app.ctx.tools.load().slack.clone();
+    let url = clicker.response_url.filter(|url| may_respond_to(app, url));
     app.answers.spawn(async move {
-        for attempt in 1..=3 {
-            match slack.respond(&url, &message).await {
-                Ok(()) => return,
-                Err(error) => tracing::warn!(%error, attempt, "a private answer did not reach Slack"),
+        if let Some(url) = url {
+            for attempt in 1..=2 {
+                match slack.respond(&url, &message).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::warn!(%error, attempt, "a response URL did not take a private answer"),
+                }
             }
-            tokio::time::sleep(Duration::from_millis(300) * attempt).await;
+        }
+        if let Some(channel) = clicker.channel
+            && let Err(error) = slack.whisper(&channel, &clicker.user, &message).await
+        {
+            tracing::warn!(%error, user = %clicker.user, "a private answer did not reach Slack");
         }
     });
 }

@@ -55,7 +55,11 @@ async fn load(tx: &mut Tx, channel: &ChannelId) -> Result<(Option<Feed>, Vec<Eve
     let Some(feed) = tx.lookup_feed(channel).await? else {
         return Ok((None, Vec::new()));
     };
-    let events = tx.events_after(feed.posted, feed::MOST).await?;
+    let mut events = tx.events_after(feed.posted, feed::MOST).await?;
+    if let Some((seq, _)) = feed.posting {
+        // What may stand in the channel already tells so much; another try tells the same, no more.
+        events.retain(|event| event.seq <= seq);
+    }
     Ok((Some(feed), events))
 }
 

@@ -227,6 +227,19 @@ impl SlackApi {
         }
     }
 
+    /// Shows a message to one person in a channel that the bot is a member of.
+    ///
+    /// # Errors
+    /// When Slack does not say yes.
+    pub async fn whisper(&self, channel: &ChannelId, to: &UserId, message: &Message) -> Result<(), SlackError> {
+        #[derive(Deserialize)]
+        struct Answer {}
+        let (channel, to) = (channel.as_str().into(), to.as_str().into());
+        let request = SlackApiChatPostEphemeralRequest::new(channel, to, message.content());
+        let Answer {} = self.write("chat.postEphemeral", &request).await?;
+        Ok(())
+    }
+
     async fn read<A>(&self, method: &str, query: &[(&str, &str)], limit: Duration) -> Result<A, SlackError>
     where
         A: for<'de> Deserialize<'de> + Send,

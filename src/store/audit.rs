@@ -60,6 +60,7 @@ impl Tx {
             .bind(&event.hash)
             .execute(&mut *self.conn)
             .await?;
+        self.recorded.push(event.kind);
         let followers: Vec<(String,)> = sqlx::query_as("select channel from feed").fetch_all(&mut *self.conn).await?;
         for (channel,) in followers {
             self.enqueue(&Job::PostFeed(ChannelId(channel)), at).await?;

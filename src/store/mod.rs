@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 mod access;
 mod audit;
 mod card;
+mod card_copy;
 mod claim_link;
 mod delivery;
 mod error;
@@ -30,6 +31,7 @@ mod writer;
 pub use access::Occupancy;
 pub use audit::Chain;
 pub use card::{Card, CardKind};
+pub use card_copy::CardCopy;
 pub use claim_link::ClaimLink;
 pub use error::StoreError;
 pub use feed::Feed;
@@ -38,7 +40,16 @@ pub use feed::Feed;
 #[derive(Debug)]
 pub struct Tx {
     conn: PoolConnection<Sqlite>,
+    /// Whether a job was enqueued: somebody has to be woken after the commit.
     enqueued: bool,
+    /// What was put on the trail: counted after the commit.
+    recorded: Vec<String>,
+}
+
+impl Tx {
+    fn new(conn: PoolConnection<Sqlite>) -> Self {
+        Self { conn, enqueued: false, recorded: Vec::new() }
+    }
 }
 
 /// The store: SQLite in one file, in WAL mode, with every commit on disk before it is answered.
@@ -64,7 +75,7 @@ impl Store {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         let wake = Arc::new(Notify::new());
-        let tx = Tx { conn: pool.acquire().await?, enqueued: false };
+        let tx = Tx::new(pool.acquire().await?);
         Ok(Self { writer: writer::Writer::start(tx, wake.clone()), readers, wake })
     }
 
@@ -134,7 +145,7 @@ async fn read<T, F>(pool: &SqlitePool, work: F) -> Result<T, StoreError>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
 {
-    let mut tx = Tx { conn: pool.acquire().await?, enqueued: false };
+    let mut tx = Tx::new(pool.acquire().await?);
     sqlx::query("begin").execute(&mut *tx.conn).await?;
     let outcome = work(&mut tx).await;
     if sqlx::query("rollback").execute(&mut *tx.conn).await.is_err() {

@@ -85,6 +85,10 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Not
         if failure.is_some() {
             let _ = tx.execute("rollback").await;
             tx.enqueued = false;
+            tx.recorded.clear();
+        }
+        for kind in tx.recorded.drain(..) {
+            metrics::counter!("jit_events_total", "kind" => kind).increment(1);
         }
         for answer in answers {
             answer(failure.clone().map_or(Ok(()), |why| Err(StoreError::CommitFailed(why))));
@@ -101,10 +105,12 @@ async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answe
     tx.execute("begin immediate").await?;
     for unit in group.drain(..) {
         tx.execute("savepoint unit").await?;
+        let before = tx.recorded.len();
         let ran = unit(tx).await;
         answers.push(ran.answer);
         if !ran.keep {
             tx.execute("rollback to unit").await?;
+            tx.recorded.truncate(before);
         }
         tx.execute("release unit").await?;
     }

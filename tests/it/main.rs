@@ -1,4 +1,19 @@
 //! The stories, over the wire and against models of the outside world.
 
+mod asking;
 mod aws_sts;
+mod deadline;
+mod deciding;
+mod feed;
 mod harness;
+mod killed;
+mod limits;
+mod listing;
+mod main_story;
+mod playground;
+mod policy_change;
+mod slack_door;
+mod slack_trouble;
+mod slack_visitors;
+mod tidy;
+mod user_groups;

@@ -25,6 +25,11 @@ enum Place {
 }
 
 impl Button {
+    /// The page it opens in the browser, if it opens one.
+    pub(super) fn url(&self) -> Option<String> {
+        self.element["url"].as_str().map(str::to_owned)
+    }
+
     /// What the confirmation dialog says, if there is one.
     pub(super) fn confirmation(&self, state: &State) -> Option<String> {
         let confirm = self.element.get("confirm")?;
@@ -142,7 +147,7 @@ fn add_place(
 }
 
 /// The labels of all buttons that `user` sees on messages.
-fn labels(state: &State, user: &str) -> Vec<String> {
+pub(super) fn labels(state: &State, user: &str) -> Vec<String> {
     let messages =
         state.messages.iter().filter(|message| !message.is_deleted && state.is_member(&message.channel, user));
     let blocks = messages.flat_map(|message| &message.present().blocks);

@@ -89,6 +89,16 @@ impl Person {
         self.press(found).await
     }
 
+    /// The page that a button opens in the browser, on the newest message that has it.
+    ///
+    /// # Panics
+    /// When nothing on the person's screen has such a button, or it opens no page.
+    #[must_use]
+    pub fn link(&self, button: &str) -> String {
+        let found = click::on_screen(&self.workspace.state(), &self.id, button);
+        found.url().unwrap_or_else(|| panic!("`{button}` opens no page"))
+    }
+
     /// Presses a button on this message and no other.
     ///
     /// # Panics

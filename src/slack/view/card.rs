@@ -29,7 +29,9 @@ pub fn card(story: &Story) -> Message {
     let draft = match &request.state {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
-        RequestState::Denied { at, by } => draft.say(format!("*Denied* {}, {}", denier(by), words::moment(*at))),
+        RequestState::Denied { at, by } => {
+            draft.say(format!("*Denied* {}, {}{}", denier(by), words::moment(*at), objection(by, ". ")))
+        }
         RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester, {}", words::moment(*at))),
         RequestState::Lapsed { .. } => {
             draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
@@ -44,13 +46,15 @@ fn awaiting(draft: Draft, story: &Story) -> Draft {
     let draft = draft.say(format!(
         "{} needed from {}\nTo be decided by {}",
         words::approvals(verdict.quorum.get()),
-        words::circle(&verdict.approvers),
+        words::deciders(verdict, &request.requester),
         words::moment(request.decide_by),
     ));
     let draft = if story.approvals.is_empty() {
         draft
     } else {
-        draft.say(format!("Approved so far by {}", words::people(&story.approvals)))
+        let enough = story.approvals.len() >= usize::from(verdict.quorum.get());
+        let stricter = if enough { ": not enough any more, the policy has changed since it was asked" } else { "" };
+        draft.say(format!("Approved so far by {}{stricter}", words::people(&story.approvals)))
     };
     let about = format!("{}: {} for {}", request.code.request(), request.role, time::short(request.duration()));
     draft.button("Approve", Button::Approve(request.id), &about, Weight::Primary).button(
@@ -109,9 +113,16 @@ pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
 pub fn denier(by: &Denier) -> String {
     match by {
         Denier::Person(person) => format!("by {}", words::person(person)),
-        Denier::Policy(why) => {
-            format!("by today's policy, which changed since it was asked: {}", refusal::ask(why, "/jit"))
-        }
+        Denier::Policy(_) => "by today's policy, which has changed since it was asked".to_owned(),
+    }
+}
+
+/// What today's policy has against it, as whole sentences behind `before`; nothing where a person said no.
+#[must_use]
+pub fn objection(by: &Denier, before: &str) -> String {
+    match by {
+        Denier::Person(_) => String::new(),
+        Denier::Policy(why) => format!("{before}{}", refusal::ask(why, "/jit")),
     }
 }
 

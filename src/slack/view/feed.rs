@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{card::denier, refusal, words};
+use super::{
+    card::{denier, objection},
+    refusal, words,
+};
 use crate::{
     domain::{
         audit::{Attempt, AttemptRefusal, Event, Fact, Purpose, Subject},
@@ -83,7 +86,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             wish(about)
         ),
         Fact::RequestDenied { about, by } => {
-            format!("{} *denied* {}: {}", request_name(about), denier(by), wish(about))
+            format!("{} *denied* {}: {}{}", request_name(about), denier(by), wish(about), objection(by, " · "))
         }
         Fact::RequestCancelled { about } => {
             format!("{} *withdrawn* by {actor}: {}", request_name(about), wish(about))
@@ -114,7 +117,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
         ),
         Fact::AttemptRefused { about, attempt, refusal } => format!(
             "{} *refused* {actor}, who tried to {}: {} · {}",
-            request_name(about),
+            if about.grant.is_some() { grant_name(about) } else { request_name(about) },
             attempt_words(*attempt),
             attempt_refusal(refusal),
             wish(about)
@@ -139,10 +142,12 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             wish(about)
         ),
         Fact::PolicyLoaded { policy, roles } => {
-            format!("*policy in force*: {}, {roles} roles", words::quoted(&short(policy)))
+            let roles = words::counted(*roles as u64, "role", "roles");
+            format!("*policy in force*: {}, {roles}", words::quoted(&short(policy)))
         }
         Fact::PolicyRefused { problems } => {
-            format!("*changed policy refused*, {problems} problems; the one before stays in force")
+            let problems = words::counted(*problems as u64, "problem", "problems");
+            format!("*changed policy refused*, {problems}; the one before stays in force")
         }
     }
 }
@@ -160,7 +165,7 @@ fn grant_name(about: &Subject) -> String {
 }
 
 fn holder(about: &Subject) -> String {
-    format!("{} has *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
+    format!("{} with *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
 }
 
 fn wish(about: &Subject) -> String {

@@ -2,7 +2,7 @@
 
 use super::{
     Story,
-    card::{cause_words, denier},
+    card::{cause_words, denier, objection},
     draft::{Draft, Weight},
     words,
 };
@@ -30,7 +30,8 @@ pub fn holder(story: &Story) -> Option<Message> {
     match &request.state {
         RequestState::Awaiting | RequestState::Cancelled { .. } => None,
         RequestState::Denied { by, .. } => {
-            Some(Draft::default().say(format!("Your request for {what} was *denied* {}.", denier(by))).finish())
+            let why = objection(by, " ");
+            Some(Draft::default().say(format!("Your request for {what} was *denied* {}.{why}", denier(by))).finish())
         }
         RequestState::Lapsed { .. } => {
             let until = words::moment(request.decide_by);

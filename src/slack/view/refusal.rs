@@ -97,8 +97,8 @@ pub fn review(refused: &review::Refused) -> String {
     };
     let name = request.code.request();
     match why {
-        ReviewRefusal::NotAnApprover { approvers } => {
-            format!("{name} is not for you to decide. {} may.", words::circle(approvers))
+        ReviewRefusal::NotAnApprover { .. } => {
+            format!("{name} is not for you to decide. {} may.", words::deciders(&request.verdict, &request.requester))
         }
         ReviewRefusal::OwnRequest => {
             format!(

@@ -6,6 +6,8 @@ use crate::{
     domain::{
         ids::{UserGroupId, UserId},
         people::Circle,
+        policy::Verdict,
+        text::visible,
     },
     slack::message::shortened,
 };
@@ -28,10 +30,12 @@ pub fn quoted(text: &str) -> String {
     if line.is_empty() { "—".to_owned() } else { format!("`{}`", escape(&shortened(&line, BRIEF))) }
 }
 
-/// Folds white space of every kind, so that nobody can write a second line that looks like ours.
+/// Folds white space of every kind, so that nobody can write a second line that looks like ours, and leaves out letters
+/// that turn a line around or cannot be seen.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.split(|letter: char| letter.is_whitespace() || letter.is_control())
+    visible(text)
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
@@ -47,6 +51,16 @@ pub fn person(id: &UserId) -> String {
 #[must_use]
 pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
     listed(ids.into_iter().map(person).collect())
+}
+
+/// Who may decide what `requester` asked: the approvers, without the requester where nobody approves themselves.
+#[must_use]
+pub fn deciders(verdict: &Verdict, requester: &UserId) -> String {
+    let mut able = verdict.approvers.clone();
+    if !verdict.self_approval {
+        able.users.remove(requester);
+    }
+    circle(&able)
 }
 
 /// Everybody in a circle: user groups first, then people.
@@ -79,10 +93,13 @@ pub fn moment(at: Timestamp) -> String {
 /// `1 approval`, `2 approvals`.
 #[must_use]
 pub fn approvals(count: impl Into<u64>) -> String {
-    match count.into() {
-        1 => "1 approval".to_owned(),
-        count => format!("{count} approvals"),
-    }
+    counted(count.into(), "approval", "approvals")
+}
+
+/// A number and what it counts.
+#[must_use]
+pub fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 #[cfg(test)]

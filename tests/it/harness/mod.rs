@@ -1,3 +1,9 @@
 //! What the stories run on: models of the outside world, and the means to look into it.
 
+mod acting;
 pub mod aws;
+pub mod browser;
+pub mod checks;
+pub mod world;
+
+pub use world::{World, hours, minutes, seconds};
