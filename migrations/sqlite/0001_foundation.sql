@@ -95,6 +95,7 @@ create table job (
     unique (kind, key)
 ) strict;
 create index job_by_run_at on job (run_at);
+create index job_by_lane on job (lane, leased_until, run_at); -- what is due next in each lane
 
 -- The audit trail. Rows are only ever added; each carries the hash of the one before.
 create table audit_event (

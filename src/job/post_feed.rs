@@ -32,7 +32,7 @@ pub(super) async fn run(ctx: &Context, channel: &ChannelId) -> Result<Outcome, J
         tell(ctx, channel, seq).await?;
         return Ok(Outcome::Again { at: now });
     }
-    if let Err(at) = ctx.pacer.take(channel, now) {
+    if let Err(at) = ctx.pacer.take(channel, LABEL, now) {
         return Ok(Outcome::Again { at });
     }
     let begun = channel.clone();

@@ -103,7 +103,7 @@ async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, 
         remember(ctx, id, found, String::new()).await?;
         return Ok(Outcome::Again { at: now });
     }
-    if let Err(at) = ctx.pacer.take(&card.address, now) {
+    if let Err(at) = ctx.pacer.take(&card.address, &name, now) {
         return Ok(Outcome::Again { at });
     }
     ctx.store.write(move |tx| Box::pin(async move { tx.card_posting(id, now).await })).await?;

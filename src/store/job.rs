@@ -87,9 +87,21 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn next_due(&mut self, busy: &BTreeMap<Lane, usize>) -> Result<Option<Timestamp>, StoreError> {
+        // Asked after every commit, and there may be thousands of jobs: from lane to lane by the index job_by_lane, looking
+        // at the first idle and the first leased job of each.
         let (due,): (Option<i64>,) = sqlx::query_as(
-            "select min(max(run_at, coalesce(leased_until, 0))) from job
-             where lane not in (select value from json_each($1))",
+            "with recursive lane(name) as (
+                 select min(lane) from job
+                 union all
+                 select (select min(lane) from job where lane > name) from lane where name is not null
+             )
+             select min(due) from (
+                 select (select min(run_at) from job where lane = name and leased_until is null) as due from lane
+                 where name not in (select value from json_each($1))
+                 union all
+                 select (select min(max(run_at, leased_until)) from job where lane = name and leased_until is not null)
+                 from lane where name not in (select value from json_each($1))
+             )",
         )
         .bind(full_lanes(busy)?)
         .fetch_one(&mut *self.conn)
