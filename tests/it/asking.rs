@@ -1,6 +1,6 @@
 //! Asking for a role: what people type, and what they are told at once.
 
-use jit::domain::time;
+use jit::{domain::time, playground::workspace::Channel};
 
 use crate::harness::{World, minutes};
 
@@ -302,6 +302,37 @@ async fn what_was_decided_cannot_be_withdrawn() {
     world.clock.advance_to(world.now() + minutes(60));
     insta::assert_snapshot!(world.told(&requester, &format!("/jit cancel {name}")).await, @"REQ-CODE has lapsed: it could be decided until 2026-11-21 13:00:00 UTC.");
     world.settle().await;
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_nobody_could_ever_grant_is_refused_at_once() {
+    let world = World::with(|config| {
+        config.replace(
+            "approvals = 2\napprovers = [\"sre\", \"leads\"]",
+            "approvals = 2\napprovers = [\"leads\", \"U0REQUESTER\"]",
+        )
+    })
+    .await;
+    let [requester] = world.people(["requester"]);
+    insta::assert_snapshot!(world.told(&requester, "/jit request prod-deploy 2h moving the database").await, @"This could never be granted: 2 approvals needed, and there is only one person who may give one. An operator has to name more approvers.");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_may_have_a_channel_of_its_own() {
+    let mut world = World::with(|config| {
+        config.replacen("max_duration = \"2h\"", "max_duration = \"2h\"\nchannel = \"C0DEPLOYS\"", 1)
+    })
+    .await;
+    world.slack.add_channel(Channel::public("deploys"));
+    let [requester, approver] = world.people(["requester", "approver"]);
+    world.told(&requester, "/jit request prod-deploy 30m fixing OPS-42").await;
+    world.settle().await;
+    assert!(world.screen("deploys").contains("[Approve]") && world.screen("requests").is_empty());
+    world.clicked(&approver, "Approve").await;
+    assert!(world.screen("deploys").contains("is *live*"));
     world.glance();
     world.finish().await;
 }

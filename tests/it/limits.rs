@@ -108,6 +108,40 @@ async fn the_longest_and_wildest_reason_pings_nobody_forges_nothing_and_fits() {
     world.finish().await;
 }
 
+#[tokio::test]
+async fn letters_that_grow_on_the_way_leave_every_line_of_the_feed_whole() {
+    let mut world = World::start().await;
+    let [requester] = world.people(["requester"]);
+    let wild = "&*a*<".repeat(500);
+    let answer = world.told(&requester, &format!("/jit request {wild} 30m {wild}")).await;
+    assert!(answer.starts_with("There is no role"), "{answer}");
+    world.settle().await;
+    let screen = world.screen("audit");
+    let line = screen.lines().last().unwrap();
+    assert!(line.ends_with("· #2 seal"), "{line}");
+    assert_eq!(line.matches('`').count() % 2, 0, "what somebody wrote stays in its code span: {line}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_of_very_many_roles_is_cut_and_says_so() {
+    let roles: String = (0..80)
+        .map(|place| {
+            let description = "What it is good for. ".repeat(12);
+            format!(
+                "\n[[role]]\nname = \"role-{place:02}\"\ndescription = \"{description}\"\nmax_duration = \"8h\"\n\
+                 [[role.rule]]\napprovals = 1\napprovers = [\"sre\"]\n\
+                 [[role.target]]\ntype = \"aws-sts\"\nrole_arn = \"arn:aws:iam::123456789012:role/r{place}\"\n"
+            )
+        })
+        .collect();
+    let world = World::with(|config| format!("{config}{roles}")).await;
+    let [requester] = world.people(["requester"]);
+    let answer = world.told(&requester, "/jit list").await;
+    insta::assert_snapshot!(answer.lines().next_back().unwrap(), @"… and 60 more");
+    world.finish().await;
+}
+
 /// No message pings a crowd, and none has letters in it that turn the line around or cannot be seen.
 fn nobody_is_deceived(world: &World) {
     let known = ["U0APPROVER", "U0REQUESTER"];

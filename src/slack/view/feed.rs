@@ -15,7 +15,7 @@ use crate::{
         policy::ReviewRefusal,
         time,
     },
-    slack::message::{MAX_SECTION, Message, section},
+    slack::message::{MAX_SECTION, Message, section, shortened},
 };
 
 /// How many events one message tells at most: each is a block of its own.
@@ -52,8 +52,8 @@ pub fn line(event: &Event) -> String {
         Err(_) => format!("{} by {}", words::quoted(&event.kind), actor(&event.actor)),
     };
     let seal: String = event.hash.chars().take(8).collect();
-    let line = format!("{at} {what} · #{} {seal}", event.seq);
-    crate::slack::message::shortened(&line, MAX_SECTION)
+    let end = format!(" · #{} {seal}", event.seq);
+    shortened(&format!("{at} {what}"), MAX_SECTION - end.chars().count()) + &end
 }
 
 fn actor(name: &str) -> String {

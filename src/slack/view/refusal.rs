@@ -50,8 +50,13 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
             format!("No rule of this role covers {}. Ask for a shorter time.", length(asked))
         }
         AskRefusal::TooFewApprovers { needed, able } => format!(
-            "Nobody could approve this: {} needed, and {able} of those who may approve are not you. An operator has to name more approvers.",
-            words::approvals(*needed)
+            "This could never be granted: {} needed, and there {} who may give one. An operator has to name more approvers.",
+            words::approvals(*needed),
+            match able {
+                0 => "is nobody".to_owned(),
+                1 => "is only one person".to_owned(),
+                several => format!("are only {several} people"),
+            }
         ),
         AskRefusal::TooManyPending { limit } => format!(
             "You have {limit} requests waiting for a decision, which is the limit. Withdraw one with `{slash} cancel`, or wait."

@@ -14,7 +14,7 @@ use crate::{
 
 /// How many people are named one by one before the rest are only counted.
 const NAMED: usize = 12;
-/// How much of a reason stands where a line has to do.
+/// How many characters a reason may take where a line has to do, as Slack counts them: with entities.
 const BRIEF: usize = 300;
 
 /// Takes the three letters that are special to Slack out of a text.
@@ -27,7 +27,7 @@ pub fn escape(text: &str) -> String {
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let line = one_line(text).replace('`', "'");
-    if line.is_empty() { "—".to_owned() } else { format!("`{}`", escape(&shortened(&line, BRIEF))) }
+    if line.is_empty() { "—".to_owned() } else { format!("`{}`", shortened(&escape(&line), BRIEF)) }
 }
 
 /// Folds white space of every kind, so that nobody can write a second line that looks like ours, and leaves out letters
@@ -114,7 +114,7 @@ mod tests {
         );
         assert_eq!(quoted(" \u{2028} "), "—");
         let long = quoted(&"&".repeat(5_000));
-        assert!(long.chars().count() <= 2 + BRIEF * 5);
+        assert!(long.chars().count() <= 2 + BRIEF);
         assert!(long.ends_with("…`"));
     }
 
