@@ -11,9 +11,7 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging. A second call changes nothing.
 pub fn start_logging() {
     // slack-morphism writes whole payloads at its trace level.
-    let filter = EnvFilter::try_from_env("JIT_LOG")
-        .unwrap_or_else(|_unset| EnvFilter::new("info"))
-        .add_directive(tracing::metadata::LevelFilter::WARN.into());
+    let filter = EnvFilter::try_from_env("JIT_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
     let filter = if let Ok(quiet) = "slack_morphism=info".parse() { filter.add_directive(quiet) } else { filter };
     // Somebody who embeds the crate may have started logging already.
     let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
