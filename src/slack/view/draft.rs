@@ -18,6 +18,7 @@ pub struct Draft {
     /// How many blocks did not fit any more.
     left_out: usize,
     buttons: Vec<SlackActionBlockElement>,
+    footer: Option<String>,
 }
 
 /// What a button looks like and asks back.
@@ -66,10 +67,18 @@ impl Draft {
         self
     }
 
-    /// Adds a block while there is room: two places are kept, for the buttons and for saying what was left out.
+    /// Small print below the buttons.
+    #[must_use]
+    pub fn footer(mut self, mrkdwn: impl Into<String>) -> Self {
+        self.footer = Some(mrkdwn.into());
+        self
+    }
+
+    /// Adds a block while there is room: three places are kept, for the buttons, for the footer and for saying what was
+    /// left out.
     fn push(&mut self, block: SlackBlock, shown: &str) {
         let length = self.length + shown.chars().count().min(MAX_SECTION);
-        if self.left_out > 0 || self.blocks.len() + 2 >= MAX_BLOCKS || length > MAX_BLOCKS_TEXT {
+        if self.left_out > 0 || self.blocks.len() + 3 >= MAX_BLOCKS || length > MAX_BLOCKS_TEXT {
             self.left_out += 1;
         } else {
             self.length = length;
@@ -77,7 +86,7 @@ impl Draft {
         }
     }
 
-    /// A button; all of a message's buttons stand in one row at its end.
+    /// A button; all of a message's buttons stand in one row behind what it says.
     #[must_use]
     pub fn button(mut self, label: &str, button: Button, about: &str, weight: Weight) -> Self {
         let element = SlackBlockButtonElement::new(pt!(label))
@@ -116,6 +125,10 @@ impl Draft {
         }
         if !self.buttons.is_empty() {
             self.blocks.push(SlackActionsBlock::new(self.buttons).into());
+        }
+        if let Some(footer) = self.footer {
+            self.blocks.push(context(&footer));
+            self.text.push(footer);
         }
         Message { text: shortened(&self.text.join("\n"), MAX_TEXT), blocks: self.blocks }
     }

@@ -107,7 +107,8 @@ pub fn review(refused: &review::Refused) -> String {
         }
         ReviewRefusal::OwnRequest => {
             format!(
-                "{name} is your own request: somebody else has to decide it. You can withdraw it with `/jit cancel {name}`."
+                "{name} is your own request: {} has to decide it. You can withdraw it with `/jit cancel {name}`.",
+                words::deciders(&request.verdict, &request.requester)
             )
         }
         ReviewRefusal::AlreadyApproved => {

@@ -50,7 +50,7 @@ pub fn person(id: &UserId) -> String {
 /// Several people.
 #[must_use]
 pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
-    listed(ids.into_iter().map(person).collect())
+    listed(ids.into_iter().map(person).collect(), "and")
 }
 
 /// Who may decide what `requester` asked: the approvers, without the requester where nobody approves themselves.
@@ -67,10 +67,10 @@ pub fn deciders(verdict: &Verdict, requester: &UserId) -> String {
 #[must_use]
 pub fn circle(circle: &Circle) -> String {
     let group = |id: &UserGroupId| format!("<!subteam^{}>", escape(id.as_str()));
-    listed(circle.user_groups.iter().map(group).chain(circle.users.iter().map(person)).collect())
+    listed(circle.user_groups.iter().map(group).chain(circle.users.iter().map(person)).collect(), "or")
 }
 
-fn listed(mut names: Vec<String>) -> String {
+fn listed(mut names: Vec<String>, joint: &str) -> String {
     if names.is_empty() {
         return "nobody".to_owned();
     }
@@ -79,7 +79,10 @@ fn listed(mut names: Vec<String>) -> String {
         names.truncate(NAMED);
         names.push(format!("{more} more"));
     }
-    names.join(", ")
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} {joint} {last}", others.join(", ")),
+        Some(_) | None => names.concat(),
+    }
 }
 
 /// A moment, which every reader sees in their own time zone.
@@ -121,6 +124,6 @@ mod tests {
     #[test]
     fn a_crowd_is_counted() {
         let ids: Vec<UserId> = (0..14).map(|n| UserId(format!("U{n}"))).collect();
-        assert!(people(&ids).ends_with("<@U11>, 2 more"));
+        assert!(people(&ids).ends_with("<@U11> and 2 more"));
     }
 }
