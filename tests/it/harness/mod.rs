@@ -5,6 +5,7 @@ pub mod aws;
 pub mod browser;
 pub mod checks;
 mod crash;
+pub mod process;
 mod steps;
 pub mod world;
 
