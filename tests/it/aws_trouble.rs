@@ -72,7 +72,7 @@ async fn what_aws_will_never_do_is_not_tried_twice() {
         world.cloud.fail("AssumeRole", 1, fault);
         world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
         let dm = world.dm(&requester);
-        let last = dm.lines().filter(|line| line.contains("*could not be granted*")).next_back().unwrap();
+        let last = dm.lines().rfind(|line| line.contains("*could not be granted*")).unwrap();
         assert!(last.contains(words), "{last}");
         assert_eq!(world.asked_aws("AssumeRole") - before, 1, "{words}");
         assert_eq!(state(&world.grant().await), "failed");

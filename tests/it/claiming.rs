@@ -3,7 +3,7 @@
 use jit::usecase::claim;
 use reqwest::Method;
 
-use crate::harness::{World, aws::Fault, browser, hours, masked, minutes, seconds, user};
+use crate::harness::{World, aws::Fault, browser, hours, masked, minutes, newest_dm, seconds, user};
 
 #[tokio::test]
 async fn only_a_click_uses_the_link_up_and_only_once() {
@@ -129,7 +129,7 @@ async fn nobody_claims_for_somebody_else() {
     let mut world = World::start().await;
     let [requester, approver, outsider] = world.people(["requester", "approver", "outsider"]);
     world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
-    let message = world.newest_dm(&requester);
+    let message = newest_dm(&requester);
     for person in [&approver, &outsider] {
         person.clicks_on(&message, "Get credentials").await;
         world.settle().await;

@@ -2,7 +2,7 @@
 
 use jit::playground::workspace::Resend;
 
-use crate::harness::{World, aws::Fault, browser, hours, minutes, seconds, state};
+use crate::harness::{World, aws::Fault, browser, hours, minutes, newest_dm, seconds, state};
 
 /// The bot was not given the permission that cutting sessions off takes.
 const MAY_NOT_PUT: Fault = Fault::Refuse {
@@ -241,7 +241,7 @@ async fn a_grant_ends_once_however_often_it_is_ended() {
     let [requester, approver] = world.people(["requester", "approver"]);
     world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
     world.claims(&requester).await;
-    let (message, card) = (world.newest_dm(&requester), world.newest_card());
+    let (message, card) = (newest_dm(&requester), world.newest_card());
     let live = message.versions.len() - 1;
     let click = requester.clicks("End now").await;
     world.slack.redeliver(&click, Resend::SignedAnew).await;

@@ -9,5 +9,5 @@ pub mod process;
 mod steps;
 pub mod world;
 
-pub use steps::{masked, state, user};
+pub use steps::{masked, newest_dm, state, user};
 pub use world::{World, hours, minutes, seconds};

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
     ambient::{Clock, ManualClock, SeededEntropy},
@@ -275,7 +276,7 @@ impl World {
     /// Looks into the store.
     pub async fn read<T>(
         &self,
-        work: impl for<'t> FnOnce(&'t mut Tx) -> futures::future::BoxFuture<'t, Result<T, jit::store::StoreError>>,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, jit::store::StoreError>>,
     ) -> T {
         self.app.ctx.store.read(work).await.unwrap()
     }
@@ -294,11 +295,13 @@ impl World {
     }
 
     /// Everything the design says must never happen has not happened.
-    pub async fn finish(mut self) {
-        self.settle().await;
-        checks::all(&self).await;
-        self.kill().await;
-        drop(self.slack_server);
+    pub fn finish(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.settle().await;
+            checks::all(&self).await;
+            self.kill().await;
+            drop(self.slack_server);
+        })
     }
 }
 
