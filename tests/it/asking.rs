@@ -144,8 +144,8 @@ async fn the_policy_says_no_in_words_and_names_the_way_out() {
       2026-11-21 12:00:00 UTC *refused* to ask for `production`: @requester, why `fixing OPS-42` · There is no role `production`. `/jit list` shows what you may ask for. · #3 seal
       2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why `fixing OPS-42` · 2h1s is longer than this role allows. Ask for 2h or less. · #4 seal
       2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why `fixing OPS-42` · 4m59s is shorter than this role allows. Ask for 5m or more. · #5 seal
-      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why — · This role wants a reason. Say at the end of the command why you need it. · #6 seal
-      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why — · This role wants a reason. Say at the end of the command why you need it. · #7 seal
+      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester · This role wants a reason. Say at the end of the command why you need it. · #6 seal
+      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester · This role wants a reason. Say at the end of the command why you need it. · #7 seal
     ");
     assert!(world.screen("requests").is_empty(), "nobody is bothered");
     world.finish().await;
@@ -175,7 +175,7 @@ async fn whoever_may_not_ask_for_a_role_learns_nothing_from_its_neighbours() {
     What you may ask for with `/jit request`:
     *sandbox* — Play in the sandbox
     1m to 8h, 30m unless you say
-    Any time: 1 approval from @oncall, @approver, @outsider, @requester; you may approve yourself
+    1 approval from @oncall, @approver, @outsider or @requester; you may approve yourself
     ");
     world.settle().await;
     world.glance();
@@ -276,7 +276,7 @@ async fn requests_are_withdrawn_by_whoever_made_them() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Withdrawn* by the requester, 2026-11-21 12:00:00 UTC
+      *Withdrawn* by the requester on 2026-11-21 12:00:00 UTC
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.kinds(3).await.join("\n"), @r"

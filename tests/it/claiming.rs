@@ -194,7 +194,7 @@ async fn credentials_die_at_the_end_with_the_bot_dead() {
 
     world.restart().await;
     world.settle().await;
-    assert!(world.dm(&requester).contains("has *ended*, 2026-11-21 12:01:00 UTC: its time is over."));
+    assert!(world.dm(&requester).contains("has *ended* on 2026-11-21 12:01:00 UTC: its time is over."));
     world.everything_is_read();
     world.finish().await;
 }

@@ -27,7 +27,7 @@ async fn a_request_that_nobody_decides_lapses_and_loses_its_buttons() {
     insta::assert_snapshot!(world.screen("audit"), @r"
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval by 2026-11-21 13:00:00 UTC · #2 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
     jit:
       2026-11-21 13:00:00 UTC *REQ-CODE* *lapsed*, nobody decided: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
     ");

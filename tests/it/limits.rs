@@ -75,16 +75,16 @@ async fn the_longest_and_wildest_reason_pings_nobody_forges_nothing_and_fits() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: <!channel> <!here> <@U0LEAD> <!subteam^S0ONCALL> <!ch
-      1 approval needed from @oncall, @approver
+      1 approval needed from @oncall or @approver
       To be decided by 2026-11-21 13:00:00 UTC
-      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · 
       [Approve] [Deny]
+      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval ·
     ");
     world.clicked(&approver, "Approve").await;
     world.advance(minutes(30)).await;
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:30:00 UTC: its time is over.
+      *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: its time is over.
       GRANT-CODE · approved by @approver
     ");
     let lines: Vec<String> = world.screen("audit").lines().map(|line| line.chars().take(90).collect()).collect();
@@ -138,7 +138,7 @@ async fn a_list_of_very_many_roles_is_cut_and_says_so() {
     let world = World::with(|config| format!("{config}{roles}")).await;
     let [requester] = world.people(["requester"]);
     let answer = world.told(&requester, "/jit list").await;
-    insta::assert_snapshot!(answer.lines().next_back().unwrap(), @"… and 60 more");
+    insta::assert_snapshot!(answer.lines().next_back().unwrap(), @"… and 59 more");
     world.finish().await;
 }
 

@@ -30,7 +30,7 @@ pub fn card(story: &Story) -> Message {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
         RequestState::Denied { at, by } => {
-            draft.say(format!("*Denied* {} on {}{}", denier(by), words::moment(*at), objection(by, ". ")))
+            draft.say(format!("*Denied* on {} {}{}", words::moment(*at), denier(by), objection(by, ". ")))
         }
         RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester on {}", words::moment(*at))),
         RequestState::Lapsed { .. } => {
