@@ -35,7 +35,7 @@ create index request_by_requester on request (requester, asked_at);
 
 -- One person's approval or denial of a request.
 create table review (
-    request_id text    not null references request (id),
+    request_id text    not null references request (id), -- of what
     reviewer   text    not null,             -- who
     approves   integer not null,             -- 1 approve, 0 deny
     at         integer not null,             -- when
@@ -45,7 +45,7 @@ create table review (
 -- An approved request (grant is a reserved word in SQL).
 create table grant_ (
     id         text    not null primary key, -- UUIDv7; AWS sessions carry it as tag JitGrantId
-    request_id text    not null unique references request (id),
+    request_id text    not null unique references request (id), -- from which it came
     code       text    not null unique,      -- the request's code
     holder     text    not null,             -- who has it
     role       text    not null,             -- what they have
@@ -62,7 +62,7 @@ create index grant_by_holder on grant_ (holder, state);
 -- One target of one grant: the row that owes a revocation. Committed before the cloud is called.
 create table access (
     id             text    not null primary key, -- UUIDv7
-    grant_id       text    not null references grant_ (id),
+    grant_id       text    not null references grant_ (id), -- of which grant
     position       integer not null,             -- which of the role's targets, from 0
     access_key     text    not null,             -- provider|principal|resource: what reconcile works on
     provider       text    not null,             -- aws-sts | demo
@@ -81,7 +81,7 @@ create index access_by_grant on access (grant_id);
 
 -- Work that is owed. One row for each unfinished (kind, key).
 create table job (
-    id           integer not null primary key autoincrement,
+    id           integer not null primary key autoincrement, -- in the order of being asked for
     kind         text    not null,           -- what is to be done
     key          text    not null,           -- on what
     lane         text    not null,           -- who is kept busy by it: provider:…, channel:…, store
@@ -95,6 +95,7 @@ create table job (
     unique (kind, key)
 ) strict;
 create index job_by_run_at on job (run_at);
+create index job_by_lane on job (lane, leased_until, run_at); -- what is due next in each lane
 
 -- The audit trail. Rows are only ever added; each carries the hash of the one before.
 create table audit_event (
@@ -111,9 +112,9 @@ create table audit_event (
 
 -- The end of the trail, noted with each event, so that a trail cut short is noticed.
 create table audit_head (
-    only_row integer not null primary key check (only_row = 1),
-    seq      integer not null,
-    hash     text    not null
+    only_row integer not null primary key check (only_row = 1), -- there is never a second row
+    seq      integer not null,             -- place of the last event; 0 before the first
+    hash     text    not null              -- its hash; 64 zeros before the first
 ) strict;
 insert into audit_head (only_row, seq, hash)
 values (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');
@@ -122,7 +123,7 @@ values (1, 0, '0000000000000000000000000000000000000000000000000000000000000000'
 create table card (
     id            text    not null primary key, -- UUIDv7
     kind          text    not null,             -- request (for approvers) | holder (direct message)
-    request_id    text    not null references request (id),
+    request_id    text    not null references request (id), -- what it is about
     address       text    not null,             -- where it is to be posted: a channel, or a person's id
     channel       text,                         -- where it stands: for a person, the direct-message channel
     ts            text,                         -- which message it is; null until posted
@@ -131,9 +132,20 @@ create table card (
     unique (kind, request_id)
 ) strict;
 
+-- Further messages that show a card: a post whose answer was lost came through, and could not be looked for. Known from
+-- a click on it.
+create table card_copy (
+    channel text not null,            -- where it stands
+    ts      text not null,            -- which message it is
+    card_id text not null references card (id), -- of which message
+    digest  text not null default '', -- SHA-256 of what it shows; empty when that is not known
+    primary key (channel, ts)
+) strict;
+create index card_copy_by_card on card_copy (card_id);
+
 -- How far each channel has been told the audit trail.
 create table feed (
-    channel       text    not null primary key,
+    channel       text    not null primary key, -- Slack channel id
     posted_seq    integer not null,             -- the last event that was told
     posting_seq   integer,                      -- a message that tells up to here was begun and its outcome is not known
     posting_since integer                       -- when it was begun
@@ -150,7 +162,7 @@ create index delivery_by_at on delivery (at);
 -- Links to claim credentials with, usable once.
 create table claim_link (
     token_hash text    not null primary key, -- SHA-256 of the token; the token itself is only in the link
-    access_id  text    not null references access (id),
+    access_id  text    not null references access (id), -- what they open
     holder     text    not null,             -- who asked for it
     purpose    text    not null,             -- shell | console
     expires_at integer not null,             -- not usable from then on

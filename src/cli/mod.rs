@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 mod audit;
 mod check;
 mod playground;
-mod serve;
+pub(crate) mod serve;
 
 /// Slack approval bot for time-bound cloud access.
 #[derive(Debug, Parser)]

@@ -33,7 +33,7 @@ impl Serve {
             }
         };
         telemetry::start_logging();
-        match serve(config).await {
+        match Box::pin(serve(config)).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         }

@@ -6,10 +6,12 @@
 pub mod access;
 pub mod audit;
 pub mod catalog;
+mod chain;
 pub mod grant;
 pub mod ids;
 pub mod job;
 pub mod people;
 pub mod policy;
 pub mod request;
+pub mod text;
 pub mod time;

@@ -11,6 +11,7 @@ use super::{
     catalog::{Catalog, Requesters, Role, Rule},
     ids::{RoleName, UserId},
     people::{Circle, Members},
+    text::visible,
     time::seconds,
 };
 
@@ -164,9 +165,12 @@ fn find_role<'a>(catalog: &'a Catalog, ask: &Ask, members: &Members) -> Result<&
 }
 
 fn closest<'a>(typed: &RoleName, names: impl Iterator<Item = &'a RoleName>) -> Option<RoleName> {
+    // Names that differ this much in length cannot be close; telling so spares the comparison with a very long text.
+    let reach = |name: &RoleName| name.as_str().len().max(3) / 3;
     names
+        .filter(|name| name.as_str().len().abs_diff(typed.as_str().len()) <= reach(name))
         .map(|name| (strsim::damerau_levenshtein(typed.as_str(), name.as_str()), name))
-        .filter(|(distance, name)| *distance <= name.as_str().len().max(3) / 3)
+        .filter(|(distance, name)| *distance <= reach(name))
         .min()
         .map(|(_, name)| name.clone())
 }
@@ -188,7 +192,7 @@ fn check_reason(role: &Role, reason: &str) -> Result<(), AskRefusal> {
     {
         return Err(AskRefusal::TicketMissing { pattern: ticket.as_str().to_owned() });
     }
-    if role.reason_required && reason.trim().is_empty() {
+    if role.reason_required && visible(reason).trim().is_empty() {
         return Err(AskRefusal::ReasonMissing);
     }
     Ok(())

@@ -14,8 +14,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 pub fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let text: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let written = parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}"));
+    let text = written.collect::<Vec<_>>().concat();
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
@@ -51,7 +51,7 @@ mod tests {
         for text in ["30m", "1h30m", "45s", "1d", "1d2h3m4s"] {
             assert_eq!(short(parse_duration(text).unwrap()), text);
         }
-        assert_eq!(parse_duration("1h 30m"), Some(Duration::from_secs(5_400)));
+        assert_eq!(parse_duration("1h 30m"), Some(Duration::from_mins(90)));
         for text in ["", "90", "-5m", "0s", "1.5ms", "5 bananas"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }

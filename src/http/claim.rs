@@ -70,6 +70,7 @@ struct Minted {
 }
 
 /// Why there are none.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and gone when the page is written")]
 pub(super) enum No {
     /// The link or the grant says no.
     Refused(Refused),

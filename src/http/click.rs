@@ -28,6 +28,7 @@ use crate::{
         Env, approve,
         claim::{self, Link},
         deny, end,
+        sighting::{self, Sighted},
         stuck::{self, Word},
     },
 };
@@ -85,6 +86,9 @@ async fn obey(app: &Arc<App>, click: Click) -> Result<Option<Message>, StoreErro
                 }
                 // The answer may hold a link, which is a secret: only that there was one is kept.
                 tx.remember_delivery(&click.delivery, None, env.now).await?;
+                if let (Some(what), Some((channel, ts))) = (sighted(button), &click.message) {
+                    sighting::sight(tx, &env, what, (channel, ts)).await?;
+                }
                 press(tx, &env, &click.user, button).await
             })
         })
@@ -94,6 +98,16 @@ async fn obey(app: &Arc<App>, click: Click) -> Result<Option<Message>, StoreErro
         Done::Told(message) => Some(message),
         Done::Links(links) => Some(answer::links(addressed(app, links))),
     })
+}
+
+/// What stands where somebody sees this button.
+fn sighted(button: Button) -> Option<Sighted> {
+    match button {
+        Button::Approve(request) | Button::Deny(request) => Some(Sighted::Request(request)),
+        Button::Revoke(grant) => Some(Sighted::Grant(grant)),
+        Button::Claim(grant) | Button::End(grant) => Some(Sighted::Holder(grant)),
+        Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => None,
+    }
 }
 
 async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Done, StoreError> {
@@ -106,7 +120,7 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
         Err(refused) => Message::paragraph(refusal::stuck(&refused)),
     };
     Ok(match button {
-        Button::Approve(id) => Done::Told(answer::approval(&approve::approve(tx, env, by, id).await?)),
+        Button::Approve(id) => Done::Told(answer::approval(&approve::approve(tx, env, by, id).await?, by)),
         Button::Deny(id) => Done::Told(match deny::deny(tx, env, by, id).await? {
             Ok(request) => answer::denied(&request),
             Err(refused) => Message::paragraph(refusal::review(&refused)),

@@ -64,6 +64,10 @@ async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreErr
         }
         Command::Request { role, duration, reason } => {
             let ask = Ask { requester: user, role, duration, reason };
+            if env.catalog.role(&ask.role).is_none() {
+                // Only to suggest a role that they may ask for: a good guess is worth a question, not a failure.
+                directory::ensure_members(&app.ctx, &requester_groups(&env.catalog)).await?;
+            }
             if !directory::ensure_members(&app.ctx, &groups_for(&env.catalog, &ask)).await? {
                 return Ok(answer::groups_unknown());
             }

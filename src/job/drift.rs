@@ -58,7 +58,7 @@ pub(super) async fn run(ctx: &Context) -> Result<Outcome, JobError> {
     if unanswered.is_empty() {
         Ok(Outcome::Again { at: ctx.clock.now() + EVERY })
     } else {
-        Err(JobError::Provider { message: unanswered, after: None })
+        Err(JobError::Provider { message: unanswered, after: None, by: None })
     }
 }
 

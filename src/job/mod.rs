@@ -10,7 +10,11 @@ use jiff::Timestamp;
 
 use crate::{
     ambient::{Clock, Entropy},
-    domain::{catalog::Catalog, ids::ChannelId, job::Job},
+    domain::{
+        catalog::Catalog,
+        ids::ChannelId,
+        job::{Job, backoff},
+    },
     provider::Providers,
     slack::client::{SlackApi, SlackError},
     store::{Store, StoreError},
@@ -100,15 +104,30 @@ pub enum JobError {
         message: String,
         /// How long it wants to be left alone.
         after: Option<Duration>,
+        /// When things will have changed by themselves: worth another look then, however long the wait would be.
+        by: Option<Timestamp>,
     },
+    /// The job did not come to an end of its own.
+    #[error("{0}")]
+    Broke(&'static str),
 }
 
 impl JobError {
+    /// When to try again after `attempts` failures in a row.
+    fn again(&self, attempts: u32, now: Timestamp) -> Timestamp {
+        let wait = backoff(attempts).max(self.not_before().unwrap_or_default());
+        let by = match self {
+            Self::Provider { by, .. } => by.filter(|by| *by > now),
+            Self::Store(_) | Self::Slack(_) | Self::Broke(_) => None,
+        };
+        by.map_or(now + wait, |by| by.min(now + wait))
+    }
+
     fn not_before(&self) -> Option<Duration> {
         match self {
             Self::Provider { after, .. } => *after,
             Self::Slack(SlackError::Throttled { after }) => Some(*after),
-            Self::Store(_) | Self::Slack(SlackError::Unclear(_) | SlackError::Refused(_)) => None,
+            Self::Store(_) | Self::Slack(SlackError::Unclear(_) | SlackError::Refused(_)) | Self::Broke(_) => None,
         }
     }
 }

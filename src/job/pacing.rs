@@ -14,30 +14,55 @@ const INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 /// How far ahead of that pace a burst may run: four messages at once.
 const BURST: SignedDuration = SignedDuration::from_secs(3);
 
-/// Remembers for each channel when its next message would be due at an even pace.
+/// Hands out places in each channel's stream of messages.
+///
+/// Whoever has to wait is promised a place of their own, so that a thousand cards which wait for one channel are tried
+/// twice each, and not all of them every second.
 #[derive(Debug, Default)]
-pub struct Pacer(Mutex<BTreeMap<ChannelId, Timestamp>>);
+pub struct Pacer(Mutex<BTreeMap<ChannelId, Stream>>);
+
+#[derive(Debug, Default)]
+struct Stream {
+    /// When the next message would be due at an even pace.
+    next: Timestamp,
+    /// Who may post when, by job.
+    promised: BTreeMap<String, Timestamp>,
+}
 
 impl Pacer {
-    /// Takes a place in the channel's stream, or says when there will be one.
+    /// Takes a place in the channel's stream for a job, or says when it will have one.
     ///
     /// # Errors
     /// With the moment to come back at.
-    pub fn take(&self, channel: &ChannelId, now: Timestamp) -> Result<(), Timestamp> {
-        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        due.retain(|_, at| *at > now);
-        let next = due.get(channel).copied().unwrap_or(now);
-        if next - BURST > now {
-            return Err(next - BURST);
-        }
-        due.insert(channel.clone(), next + INTERVAL);
-        Ok(())
+    pub fn take(&self, channel: &ChannelId, job: &str, now: Timestamp) -> Result<(), Timestamp> {
+        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.retain(|_, stream| stream.next > now);
+        streams.entry(channel.clone()).or_default().take(job, now)
     }
 
-    /// Leaves the channel alone until `at`, as Slack asked.
+    /// Leaves the channel alone until `at`, as Slack asked. What was promised before does not count any more.
     pub fn hold(&self, channel: &ChannelId, at: Timestamp) {
-        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        due.insert(channel.clone(), at + BURST);
+        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.insert(channel.clone(), Stream { next: at + BURST, promised: BTreeMap::new() });
+    }
+}
+
+impl Stream {
+    fn take(&mut self, job: &str, now: Timestamp) -> Result<(), Timestamp> {
+        if let Some(promised) = self.promised.get(job).copied() {
+            if promised > now {
+                return Err(promised);
+            }
+            self.promised.remove(job);
+            return Ok(());
+        }
+        let next = self.next.max(now);
+        self.next = next + INTERVAL;
+        if next - BURST > now {
+            self.promised.insert(job.to_owned(), next - BURST);
+            return Err(next - BURST);
+        }
+        Ok(())
     }
 }
 
@@ -45,26 +70,44 @@ impl Pacer {
 mod tests {
     use super::*;
 
+    const START: &str = "2026-11-21T12:00:00Z";
+
     #[test]
     fn a_burst_passes_and_then_one_a_second() {
         let (pacer, channel) = (Pacer::default(), ChannelId::from("C1"));
-        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        for _ in 0..4 {
-            assert_eq!(pacer.take(&channel, start), Ok(()));
+        let start: Timestamp = START.parse().unwrap();
+        for job in ["1", "2", "3", "4"] {
+            assert_eq!(pacer.take(&channel, job, start), Ok(()));
         }
-        assert_eq!(pacer.take(&channel, start), Err(start + INTERVAL));
-        assert_eq!(pacer.take(&ChannelId::from("C2"), start), Ok(()), "channels do not wait for each other");
-        assert_eq!(pacer.take(&channel, start + INTERVAL), Ok(()));
-        assert_eq!(pacer.take(&channel, start + INTERVAL), Err(start + INTERVAL * 2));
+        assert_eq!(pacer.take(&channel, "5", start), Err(start + INTERVAL));
+        assert_eq!(pacer.take(&ChannelId::from("C2"), "5", start), Ok(()), "channels do not wait for each other");
+        assert_eq!(pacer.take(&channel, "5", start + INTERVAL), Ok(()));
+        assert_eq!(pacer.take(&channel, "6", start + INTERVAL), Err(start + INTERVAL * 2));
+    }
+
+    #[test]
+    fn everybody_who_waits_has_a_place_of_their_own() {
+        let (pacer, channel) = (Pacer::default(), ChannelId::from("C1"));
+        let start: Timestamp = START.parse().unwrap();
+        let waits = |job: i32| start + INTERVAL * (job - 3);
+        for job in 0..100 {
+            let expected = if job < 4 { Ok(()) } else { Err(waits(job)) };
+            assert_eq!(pacer.take(&channel, &job.to_string(), start), expected);
+        }
+        assert_eq!(pacer.take(&channel, "50", start), Err(waits(50)), "to ask again changes nothing");
+        for job in 4..100 {
+            assert_eq!(pacer.take(&channel, &job.to_string(), waits(job)), Ok(()));
+        }
     }
 
     #[test]
     fn slacks_own_word_counts_for_more() {
         let (pacer, channel) = (Pacer::default(), ChannelId::from("C1"));
-        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let start: Timestamp = START.parse().unwrap();
         let later = start + SignedDuration::from_secs(30);
         pacer.hold(&channel, later);
-        assert_eq!(pacer.take(&channel, start), Err(later));
-        assert_eq!(pacer.take(&channel, later), Ok(()));
+        assert_eq!(pacer.take(&channel, "1", start), Err(later));
+        assert_eq!(pacer.take(&channel, "2", start), Err(later + INTERVAL));
+        assert_eq!(pacer.take(&channel, "1", later), Ok(()));
     }
 }

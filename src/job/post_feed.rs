@@ -32,7 +32,7 @@ pub(super) async fn run(ctx: &Context, channel: &ChannelId) -> Result<Outcome, J
         tell(ctx, channel, seq).await?;
         return Ok(Outcome::Again { at: now });
     }
-    if let Err(at) = ctx.pacer.take(channel, now) {
+    if let Err(at) = ctx.pacer.take(channel, LABEL, now) {
         return Ok(Outcome::Again { at });
     }
     let begun = channel.clone();
@@ -55,7 +55,11 @@ async fn load(tx: &mut Tx, channel: &ChannelId) -> Result<(Option<Feed>, Vec<Eve
     let Some(feed) = tx.lookup_feed(channel).await? else {
         return Ok((None, Vec::new()));
     };
-    let events = tx.events_after(feed.posted, feed::MOST).await?;
+    let mut events = tx.events_after(feed.posted, feed::MOST).await?;
+    if let Some((seq, _)) = feed.posting {
+        // What may stand in the channel already tells so much; another try tells the same, no more.
+        events.retain(|event| event.seq <= seq);
+    }
     Ok((Some(feed), events))
 }
 

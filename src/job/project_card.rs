@@ -2,7 +2,8 @@
 //!
 //! Before a message is posted it is written down that one may be on its way. If the answer is lost, or the bot dies, the
 //! channel is searched for it before anything is posted again; where the app may not read the channel, a second message
-//! is better than none, and a click on the first one is authorised like any other.
+//! is better than none. A click on the first one is authorised like any other, and shows us where it stands: from then
+//! on it is kept up to date too.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,11 +28,17 @@ pub(super) async fn run(ctx: &Context, id: CardId) -> Result<Outcome, JobError> 
         CardKind::Holder => view::holder::holder(&story),
         CardKind::Alarm(nth) => view::alarm::alarm(&story, nth, raised),
     };
-    match (message, card.posted.clone()) {
-        (None, _) => Ok(Outcome::Done),
-        (Some(message), Some(_)) if card.digest.as_ref() == Some(&message.digest()) => Ok(Outcome::Done),
-        (Some(message), Some((channel, ts))) => update(ctx, &card, Posted { channel, ts }, &message).await,
-        (Some(message), None) => post(ctx, &card, &message).await,
+    let Some(message) = message else {
+        return Ok(Outcome::Done);
+    };
+    let outcome = match card.posted.clone() {
+        Some(_) if card.digest.as_ref() == Some(&message.digest()) => Outcome::Done,
+        Some((channel, ts)) => update(ctx, &card, Posted { channel, ts }, &message).await?,
+        None => post(ctx, &card, &message).await?,
+    };
+    match outcome {
+        Outcome::Done => update_copies(ctx, &card, &message).await,
+        again @ Outcome::Again { .. } => Ok(again),
     }
 }
 
@@ -69,6 +76,24 @@ async fn update(ctx: &Context, card: &Card, at: Posted, message: &Message) -> Re
     }
 }
 
+async fn update_copies(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, JobError> {
+    let (id, digest) = (card.id, message.digest());
+    let copies = ctx.store.read(move |tx| Box::pin(async move { tx.copies_of(id).await })).await?;
+    let slack = ctx.tools.load().slack.clone();
+    for copy in copies.into_iter().filter(|copy| copy.digest != digest) {
+        let (at, shows) = (Posted { channel: copy.channel.clone(), ts: copy.ts.clone() }, digest.clone());
+        match slack.update(&at, message).await {
+            Ok(()) => ctx.store.write(move |tx| Box::pin(async move { tx.copy_shows(&copy, &shows).await })).await?,
+            Err(SlackError::Refused(code)) => {
+                tracing::info!(card = %id, code, "a copy of a card cannot be updated, and is forgotten");
+                ctx.store.write(move |tx| Box::pin(async move { tx.forget_copy(&copy).await })).await?;
+            }
+            Err(error) => return slow_down(ctx, &card.address, error),
+        }
+    }
+    Ok(Outcome::Done)
+}
+
 async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, JobError> {
     let (id, now) = (card.id, ctx.clock.now());
     let name = id.to_string();
@@ -80,7 +105,7 @@ async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, 
         remember(ctx, id, found, String::new()).await?;
         return Ok(Outcome::Again { at: now });
     }
-    if let Err(at) = ctx.pacer.take(&card.address, now) {
+    if let Err(at) = ctx.pacer.take(&card.address, &name, now) {
         return Ok(Outcome::Again { at });
     }
     ctx.store.write(move |tx| Box::pin(async move { tx.card_posting(id, now).await })).await?;

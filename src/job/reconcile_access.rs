@@ -82,7 +82,7 @@ async fn open(
             give_up(ctx, wanted, error.message).await?;
             return Ok(Outcome::Done);
         }
-        Err(error) => return failed(ctx, wanted, error, attempts).await,
+        Err(error) => return failed(ctx, wanted, error, attempts, None).await,
     };
     // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
     let wanted = noted(wanted, &receipt);
@@ -98,7 +98,7 @@ async fn open(
             give_up(ctx, wanted, error.message).await?;
             Ok(Outcome::Done)
         }
-        Err(error) => failed(ctx, wanted, error, attempts).await,
+        Err(error) => failed(ctx, wanted, error, attempts, None).await,
     }
 }
 
@@ -130,7 +130,8 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
             Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
         }
         Ok(Progress::LookAgain { at, because }) => wait(ctx, owed, at, because).await,
-        Err(error) => failed(ctx, owed, error, attempts).await,
+        // from the planned end on the cloud has ended what it could not be made to end before
+        Err(error) => failed(ctx, owed, error, attempts, Some(last.grant.ends_at)).await,
     }
 }
 
@@ -255,7 +256,7 @@ async fn gone(
     unstick(tx, env, &mut access, &grant).await?;
     tx.save_access(&access, was).await?;
     if was == AccessState::Gone {
-        return Ok(());
+        return tx.refresh_cards(grant.request, env.now).await;
     }
     let fact = Fact::AccessRemoved {
         about: Subject::from(&grant),
@@ -305,6 +306,7 @@ async fn failed(
     claimants: Vec<Claimant>,
     error: ProviderError,
     attempts: u32,
+    by: Option<Timestamp>,
 ) -> Result<Outcome, JobError> {
     let after = match error.kind {
         ErrorKind::Throttled { after } => after,
@@ -319,7 +321,7 @@ async fn failed(
     let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
     let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
     tell(ctx, claimants, error.message.clone(), stuck).await?;
-    Err(JobError::Provider { message: error.message, after })
+    Err(JobError::Provider { message: error.message, after, by })
 }
 
 /// Since when a grant's access should be gone.

@@ -38,7 +38,7 @@ pub(super) async fn run(ctx: &Context, id: RequestId, attempts: u32) -> Result<O
         }
         Err(error) if attempts + 1 < PATIENCE || configured.iter().any(Target::stands_for_several) => {
             let after = if let ErrorKind::Throttled { after } = error.kind { after } else { None };
-            return Err(JobError::Provider { message: error.message, after });
+            return Err(JobError::Provider { message: error.message, after, by: None });
         }
         Err(error) => {
             tracing::warn!(request = %id, %error, "a cloud does not say whether a request can be granted");

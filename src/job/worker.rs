@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, JobError, Outcome, run};
-use crate::domain::job::{Job, Lane, Leased, backoff};
+use crate::domain::job::{Job, Lane, Leased};
 
 /// No crash keeps a job from being done for longer than this.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -140,15 +140,15 @@ async fn attend(ctx: &Context, leased: &Leased) {
     let kind = leased.job.kind();
     let work = AssertUnwindSafe(run(ctx, &leased.job, leased.attempts)).catch_unwind();
     let outcome = match tokio::time::timeout(LIMIT, work).await {
-        Ok(Ok(outcome)) => outcome.map_err(|error| (error.to_string(), error.not_before())),
-        Ok(Err(_panic)) => Err(("the job panicked".to_owned(), None)),
-        Err(_elapsed) => Err(("the job took too long".to_owned(), None)),
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => Err(JobError::Broke("the job panicked")),
+        Err(_elapsed) => Err(JobError::Broke("the job took too long")),
     };
     let result = if outcome.is_ok() { "ok" } else { "failed" };
     metrics::counter!("jit_jobs_total", "kind" => kind, "outcome" => result).increment(1);
-    if let Err((error, _)) = &outcome {
+    if let Err(error) = &outcome {
         let key = leased.job.key();
-        tracing::warn!(job = kind, key, attempts = leased.attempts + 1, error, "a job failed and is tried again");
+        tracing::warn!(job = kind, key, attempts = leased.attempts + 1, %error, "a job failed and is tried again");
     }
     match note(ctx, leased, outcome).await {
         Ok(true) => {}
@@ -158,11 +158,7 @@ async fn attend(ctx: &Context, leased: &Leased) {
     }
 }
 
-async fn note(
-    ctx: &Context,
-    leased: &Leased,
-    outcome: Result<Outcome, (String, Option<Duration>)>,
-) -> Result<bool, JobError> {
+async fn note(ctx: &Context, leased: &Leased, outcome: Result<Outcome, JobError>) -> Result<bool, JobError> {
     let (now, leased) = (ctx.clock.now(), leased.clone());
     let noted = ctx
         .store
@@ -171,9 +167,9 @@ async fn note(
                 match outcome {
                     Ok(Outcome::Done) => tx.finish_job(&leased, now).await,
                     Ok(Outcome::Again { at }) => tx.postpone_job(&leased, at, now).await,
-                    Err((error, not_before)) => {
-                        let wait = backoff(leased.attempts + 1).max(not_before.unwrap_or_default());
-                        tx.fail_job(&leased, &error, now + wait).await
+                    Err(error) => {
+                        let at = error.again(leased.attempts.saturating_add(1), now);
+                        tx.fail_job(&leased, &error.to_string(), at, now).await
                     }
                 }
             })

@@ -119,6 +119,19 @@ impl Tx {
         row.ok_or_else(|| StoreError::Missing { what: "card", key: card.to_string() })?.read()
     }
 
+    /// The card of this kind that shows a request, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lookup_card(&mut self, kind: CardKind, request: RequestId) -> Result<Option<Card>, StoreError> {
+        let row: Option<Row> = sqlx::query_as("select * from card where kind = $1 and request_id = $2")
+            .bind(kind.name())
+            .bind(request.to_string())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        row.map(Row::read).transpose()
+    }
+
     /// Every card; for tests that hold them against what people see.
     ///
     /// # Errors

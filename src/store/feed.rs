@@ -48,12 +48,13 @@ impl Tx {
             .transpose()
     }
 
-    /// Notes that a message which tells up to `seq` is about to be tried.
+    /// Notes that a message which tells up to `seq` is about to be tried. Until [`Tx::feed_posted`] nobody knows whether
+    /// it is there.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn feed_posting(&mut self, channel: &ChannelId, seq: i64, since: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("update feed set posting_seq = $2, posting_since = $3 where channel = $1")
+        sqlx::query("update feed set posting_seq = $2, posting_since = coalesce(posting_since, $3) where channel = $1")
             .bind(channel.as_str())
             .bind(seq)
             .bind(micros(since))

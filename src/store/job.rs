@@ -87,9 +87,21 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn next_due(&mut self, busy: &BTreeMap<Lane, usize>) -> Result<Option<Timestamp>, StoreError> {
+        // Asked after every commit, and there may be thousands of jobs: from lane to lane by the index job_by_lane, looking
+        // at the first idle and the first leased job of each.
         let (due,): (Option<i64>,) = sqlx::query_as(
-            "select min(max(run_at, coalesce(leased_until, 0))) from job
-             where lane not in (select value from json_each($1))",
+            "with recursive lane(name) as (
+                 select min(lane) from job
+                 union all
+                 select (select min(lane) from job where lane > name) from lane where name is not null
+             )
+             select min(due) from (
+                 select (select min(run_at) from job where lane = name and leased_until is null) as due from lane
+                 where name not in (select value from json_each($1))
+                 union all
+                 select (select min(max(run_at, leased_until)) from job where lane = name and leased_until is not null)
+                 from lane where name not in (select value from json_each($1))
+             )",
         )
         .bind(full_lanes(busy)?)
         .fetch_one(&mut *self.conn)
@@ -121,20 +133,32 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn postpone_job(&mut self, leased: &Leased, at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        let at = if self.is_asked_for_again(leased).await? { now } else { at };
+        self.put_back(leased, at, 0, None).await
+    }
+
+    /// Puts a failed job back, to be tried again at `at`; at once if it was asked for again meanwhile, since what stood
+    /// in the way may be of no account any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn fail_job(
+        &mut self,
+        leased: &Leased,
+        error: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let at = if self.is_asked_for_again(leased).await? { now } else { at };
+        self.put_back(leased, at, leased.attempts.saturating_add(1), Some(error)).await
+    }
+
+    async fn is_asked_for_again(&mut self, leased: &Leased) -> Result<bool, StoreError> {
         let (generation,): (i64,) = sqlx::query_as("select coalesce(max(generation), 0) from job where id = $1")
             .bind(leased.id)
             .fetch_one(&mut *self.conn)
             .await?;
-        let at = if generation == leased.generation { at } else { now };
-        self.put_back(leased, at, 0, None).await
-    }
-
-    /// Puts a failed job back, to be tried again at `at`.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn fail_job(&mut self, leased: &Leased, error: &str, at: Timestamp) -> Result<bool, StoreError> {
-        self.put_back(leased, at, leased.attempts.saturating_add(1), Some(error)).await
+        Ok(generation != leased.generation)
     }
 
     /// Takes a job off the list that has become pointless, whether or not somebody is at it.

@@ -54,6 +54,7 @@ pub async fn approve(tx: &mut Tx, env: &Env, by: &UserId, id: RequestId) -> Resu
     }
     match todays_verdict(tx, env, &request).await? {
         Err(refusal) => {
+            note_review(tx, env, by, &request, &frozen).await?;
             let denier = Denier::Policy(refusal.clone());
             let request = deny::close(tx, env, request, &Actor::Jit, denier).await?;
             Ok(Approval::PolicyDenied(request, refusal))
@@ -100,11 +101,15 @@ async fn tally(tx: &mut Tx, env: &Env, request: &Request, today: &Verdict) -> Re
 }
 
 async fn count(tx: &mut Tx, env: &Env, by: &UserId, request: Request, tally: Tally) -> Result<Approval, StoreError> {
-    let fact =
-        Fact::ReviewGiven { about: Subject::from(&request), given: tally.given.len(), needed: tally.needed.get() };
-    tx.record(env.now, &Actor::Person(by.clone()), &fact).await?;
+    note_review(tx, env, by, &request, &tally).await?;
     tx.refresh_cards(request.id, env.now).await?;
     Ok(Approval::Counted(request, tally))
+}
+
+async fn note_review(tx: &mut Tx, env: &Env, by: &UserId, request: &Request, tally: &Tally) -> Result<(), StoreError> {
+    let (given, needed) = (tally.given.len(), tally.needed.get());
+    let fact = Fact::ReviewGiven { about: Subject::from(request), given, needed };
+    tx.record(env.now, &Actor::Person(by.clone()), &fact).await
 }
 
 async fn grant(

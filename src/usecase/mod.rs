@@ -24,6 +24,7 @@ pub mod policy_change;
 pub mod request;
 pub mod review;
 pub mod settle;
+pub mod sighting;
 pub mod status;
 pub mod stuck;
 

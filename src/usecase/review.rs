@@ -19,7 +19,7 @@ pub enum Refused {
     /// There is no such request.
     Unknown,
     /// The rules say no; the request as it stands.
-    Rule(Request, ReviewRefusal),
+    Rule(Box<Request>, ReviewRefusal),
 }
 
 /// The request, if `by` may decide it now; otherwise the refusal, which is on the trail already.
@@ -61,7 +61,7 @@ pub(super) async fn refuse(
     let refusal_fact = AttemptRefusal::Review { why: refusal.clone() };
     let fact = Fact::AttemptRefused { about: Subject::from(&request), attempt, refusal: refusal_fact };
     tx.record(env.now, &Actor::Person(by.clone()), &fact).await?;
-    Ok(Refused::Rule(request, refusal))
+    Ok(Refused::Rule(Box::new(request), refusal))
 }
 
 /// Closes a request: keeps the state, forgets its deadline, brings the card up to date and writes to the requester.

@@ -147,7 +147,7 @@ fn add_place(
 }
 
 /// The labels of all buttons that `user` sees on messages.
-fn labels(state: &State, user: &str) -> Vec<String> {
+pub(super) fn labels(state: &State, user: &str) -> Vec<String> {
     let messages =
         state.messages.iter().filter(|message| !message.is_deleted && state.is_member(&message.channel, user));
     let blocks = messages.flat_map(|message| &message.present().blocks);

@@ -18,6 +18,8 @@ pub enum Fault {
     ServerErrorAfterWork,
     /// No answer until the faults are cleared; nothing is done before.
     Hang,
+    /// The work is done at once, and there is no answer until the faults are cleared.
+    HangAfterWork,
     /// The work is done, then the connection closes without an answer.
     DropAnswerAfterWork,
     /// `ok: false` with this error; nothing was done.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChannelKind, Message, Person, Version, Workspace, render, state::State};
+use super::{ChannelKind, Message, Person, Version, Workspace, click, render, state::State};
 
 /// A channel as it is on the screen of somebody in it.
 #[derive(Debug, Clone)]
@@ -64,6 +64,12 @@ impl Person {
         new.join("\n\n")
     }
 
+    /// The labels of all buttons that this person could press on messages now.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<String> {
+        click::labels(&self.workspace().state(), self.id())
+    }
+
     /// The person's direct messages with the bot.
     ///
     /// # Panics
@@ -97,6 +103,12 @@ impl Person {
 }
 
 impl Workspace {
+    /// One version of a message as text; marks nothing.
+    #[must_use]
+    pub fn drawn(&self, version: &Version) -> String {
+        render::message(&self.state(), &version.text, &version.blocks)
+    }
+
     /// What nobody has ever looked at, one line each: messages, and what was shown to one person.
     #[must_use]
     pub fn unread(&self) -> Vec<String> {

@@ -229,6 +229,7 @@ fn target_of(work: &Work) -> Result<&RoleTarget, ProviderError> {
 }
 
 fn run_on(at: Timestamp) -> String {
+    let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
     format!("sessions that were claimed run on until {at}: nothing cuts them off before")
 }
 

@@ -28,6 +28,7 @@ use crate::{
 const SHORTEST_SESSION: i32 = 900;
 /// The longest session we ask for, in seconds: the most that one role gets on another ("role chaining"), which is what a
 /// bot on ECS, EKS, EC2 or Lambda does, and what every role's `MaxSessionDuration` allows.
+#[expect(clippy::cast_possible_truncation, reason = "an hour has 3,600 seconds")]
 const LONGEST_SESSION: i32 = access::LONGEST_SESSION.as_secs() as i32;
 /// From how many percent of its largest size on a session token is worth a word in the log.
 const CROWDED: i32 = 80;

@@ -73,7 +73,7 @@ pub struct Click {
     /// Where it was clicked: a private answer goes there when the address above does not work.
     pub channel: Option<ChannelId>,
     /// Which message it was on.
-    pub message: Option<(String, String)>,
+    pub message: Option<(ChannelId, String)>,
     /// The same for a repeated delivery, and for no other.
     pub delivery: String,
 }
@@ -177,6 +177,7 @@ struct Form {
     team_id: Option<String>,
     user_id: Option<String>,
     trigger_id: Option<String>,
+    response_url: Option<String>,
 }
 
 fn form_of(body: &str) -> Result<Form, Unreadable> {
@@ -190,6 +191,7 @@ fn form_of(body: &str) -> Result<Form, Unreadable> {
             "team_id" => &mut form.team_id,
             "user_id" => &mut form.user_id,
             "trigger_id" => &mut form.trigger_id,
+            "response_url" => &mut form.response_url,
             _ => continue,
         };
         if place.replace(value.into_owned()).is_some() {
@@ -205,7 +207,8 @@ impl Form {
         let user = self.user_id.ok_or(Unreadable("a command without a user"))?;
         let team = self.team_id.unwrap_or_default();
         let text = self.text.unwrap_or_default();
-        let delivery = delivery_key(&["command", self.trigger_id.as_deref().unwrap_or_default(), &user, &slash, &text]);
+        let [trigger, url] = [self.trigger_id, self.response_url].map(Option::unwrap_or_default);
+        let delivery = delivery_key(&["command", &trigger, &url, &user, &slash, &text]);
         let command = grammar::parse(&text);
         Ok(Inbound::Command(SlashCommand { team, user: UserId(user), slash, command, delivery }))
     }
@@ -243,6 +246,7 @@ struct Clicker {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as Slack has them")]
 struct Action {
     #[serde(default)]
     action_id: String,
@@ -269,14 +273,15 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
     let Some(action) = payload.actions.first().filter(|_| payload.kind == "block_actions") else {
         return Ok(Inbound::Other { team, what: payload.kind });
     };
-    let delivery =
-        delivery_key(&["click", &payload.trigger_id, &user.id, &action.action_id, &action.value, &action.action_ts]);
+    let url = payload.response_url.as_deref().unwrap_or_default();
+    let Action { action_id, value, action_ts } = action;
+    let delivery = delivery_key(&["click", &payload.trigger_id, url, &user.id, action_id, value, action_ts]);
     let channel = payload.channel.map(|channel| channel.id);
     let channel = channel.or_else(|| payload.container.as_ref()?.channel_id.clone()).map(ChannelId);
     let message = payload
         .container
         .filter(|container| !container.is_ephemeral)
-        .and_then(|container| container.channel_id.zip(container.message_ts));
+        .and_then(|container| container.channel_id.map(ChannelId).zip(container.message_ts));
     Ok(Inbound::Click(Click {
         team: team.unwrap_or_default(),
         user_team: user.team_id,
@@ -328,7 +333,7 @@ fn event(body: &str) -> Result<Inbound, Unreadable> {
     }
 }
 
-/// Slack names a delivery by its trigger; the rest is there so that two different ones are never taken for one.
+/// Slack names a delivery by its trigger and by the URL for its answers; the rest is there so that two different ones are never taken for one.
 fn delivery_key(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -344,5 +349,5 @@ pub const MAX_AGE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 /// Whether a moment that Slack wrote lies within [`MAX_AGE`] of ours.
 #[must_use]
 pub fn is_fresh(seconds: i64, now: Timestamp) -> bool {
-    (now.as_second() - seconds).abs() <= MAX_AGE.as_secs()
+    now.as_second().abs_diff(seconds) <= MAX_AGE.as_secs().unsigned_abs()
 }

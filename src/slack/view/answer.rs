@@ -7,6 +7,7 @@ use crate::{
     domain::{
         catalog::{Requesters, Role, Rule},
         grant::{Grant, GrantState},
+        ids::UserId,
         policy::Tally,
         request::Request,
         time,
@@ -62,10 +63,7 @@ pub fn cancelled(request: &Request) -> Message {
 /// A grant is being ended early.
 #[must_use]
 pub fn ending(grant: &Grant) -> Message {
-    Message::paragraph(format!(
-        "{} is being ended. Nothing can be claimed any more; the message about it says when all is gone.",
-        grant.code.grant()
-    ))
+    Message::paragraph(format!("{} is being ended. The messages about it say when all is gone.", grant.code.grant()))
 }
 
 /// A click on a button of an alarm.
@@ -88,34 +86,33 @@ pub fn list(roles: &[Role], slash: &str) -> Message {
 
 fn role_words(role: &Role) -> String {
     let mut lines = vec![format!("*{}* — {}", words::escape(role.name.as_str()), words::escape(&role.description))];
-    let mut limits = format!(
-        "{} to {}, {} unless you say",
+    let wants = match &role.ticket {
+        Some(ticket) => format!("; the reason must name a ticket of the form {}", words::quoted(ticket.as_str())),
+        None if role.reason_required => "; a reason is required".to_owned(),
+        None => String::new(),
+    };
+    lines.push(format!(
+        "{} to {}, {} unless you say{wants}",
         time::short(role.min_duration),
         time::short(role.max_duration),
         time::short(role.default_duration)
-    );
-    if let Some(ticket) = &role.ticket {
-        limits.push_str(&format!("; the reason must name a ticket of the form {}", words::quoted(ticket.as_str())));
-    } else if role.reason_required {
-        limits.push_str("; a reason is required");
-    }
-    lines.push(limits);
-    lines.extend(role.rules.iter().map(rule_words));
+    ));
+    lines.extend(role.rules.iter().enumerate().map(|(place, rule)| rule_words(place, rule)));
     if let Requesters::Only(circle) = &role.requesters {
         lines.push(format!("For {}", words::circle(circle)));
     }
     lines.join("\n")
 }
 
-fn rule_words(rule: &Rule) -> String {
-    let reach = rule.up_to.map_or("Any time".to_owned(), |limit| format!("Up to {}", time::short(limit)));
+fn rule_words(place: usize, rule: &Rule) -> String {
+    let reach = match (rule.up_to, place) {
+        (Some(limit), _) => format!("Up to {}: ", time::short(limit)),
+        (None, 0) => String::new(),
+        (None, _) => "Longer: ".to_owned(),
+    };
     let own = if rule.self_approval { "; you may approve yourself" } else { "" };
-    let different = if rule.approvals.get() > 1 { " (different people)" } else { "" };
-    format!(
-        "{reach}: {}{different} from {}{own}",
-        words::approvals(rule.approvals.get()),
-        words::circle(&rule.approvers)
-    )
+    let different = if rule.approvals.get() > 1 { " by different people" } else { "" };
+    format!("{reach}{}{different} from {}{own}", words::approvals(rule.approvals.get()), words::circle(&rule.approvers))
 }
 
 /// `/jit status`
@@ -155,11 +152,11 @@ fn grant_words(grant: &Grant, slash: &str) -> String {
     }
 }
 
-/// A click on Approve.
+/// A click on Approve by `by`.
 #[must_use]
-pub fn approval(approval: &Approval) -> Message {
+pub fn approval(approval: &Approval, by: &UserId) -> Message {
     Message::paragraph(match approval {
-        Approval::Counted(request, tally) => counted(request, tally),
+        Approval::Counted(request, tally) => counted(request, tally, by),
         Approval::Granted(request, grant) => {
             format!(
                 "You approved {}: it was the last approval needed. {} is being set up.",
@@ -176,13 +173,19 @@ pub fn approval(approval: &Approval) -> Message {
     })
 }
 
-fn counted(request: &Request, tally: &Tally) -> String {
-    let missing = usize::from(tally.needed.get()).saturating_sub(tally.given.len());
-    format!(
-        "You approved {}. {} more needed, by somebody else.",
-        request.code.request(),
-        words::approvals(missing as u64)
-    )
+fn counted(request: &Request, tally: &Tally, by: &UserId) -> String {
+    let name = request.code.request();
+    let missing = match usize::from(tally.needed.get()).saturating_sub(tally.given.len()) {
+        1 => "1 more approval is needed, from somebody else.".to_owned(),
+        several => format!("{several} more approvals are needed, from other people."),
+    };
+    if tally.given.contains(by) {
+        format!("You approved {name}. {missing}")
+    } else {
+        format!(
+            "Your approval of {name} is noted but does not count: the policy has changed since it was asked, and you may not approve it any more. {missing}"
+        )
+    }
 }
 
 /// A click on Deny.

@@ -29,13 +29,15 @@ pub fn card(story: &Story) -> Message {
     let draft = match &request.state {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
-        RequestState::Denied { at, by } => draft.say(format!("*Denied* {}, {}", denier(by), words::moment(*at))),
-        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester, {}", words::moment(*at))),
+        RequestState::Denied { at, by } => {
+            draft.say(format!("*Denied* on {} {}{}", words::moment(*at), denier(by), objection(by, ". ")))
+        }
+        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester on {}", words::moment(*at))),
         RequestState::Lapsed { .. } => {
             draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
         }
     };
-    draft.note(small_print(request)).finish()
+    draft.footer(small_print(request)).finish()
 }
 
 fn awaiting(draft: Draft, story: &Story) -> Draft {
@@ -50,7 +52,9 @@ fn awaiting(draft: Draft, story: &Story) -> Draft {
     let draft = if story.approvals.is_empty() {
         draft
     } else {
-        draft.say(format!("Approved so far by {}", words::people(&story.approvals)))
+        let enough = story.approvals.len() >= usize::from(verdict.quorum.get());
+        let stricter = if enough { ": not enough any more, the policy has changed since it was asked" } else { "" };
+        draft.say(format!("Approved so far by {}{stricter}", words::people(&story.approvals)))
     };
     let about = format!("{}: {} for {}", request.code.request(), request.role, time::short(request.duration()));
     draft.button("Approve", Button::Approve(request.id), &about, Weight::Primary).button(
@@ -66,14 +70,14 @@ fn approved(draft: Draft, story: &Story) -> Draft {
         return draft.say("*Approved*");
     };
     let approvers = words::people(&grant.approvers);
-    let draft = draft.say(format!("*Approved* by {approvers}, {}", words::moment(grant.starts_at)));
+    let draft = draft.say(format!("*Approved* by {approvers} on {}", words::moment(grant.starts_at)));
     let draft = standing(draft, story, grant);
     match grant.state {
         GrantState::Applying | GrantState::Active { .. } => draft.button(
             "Revoke",
             Button::Revoke(grant.id),
             &format!("{}: {}", grant.code.grant(), grant.role),
-            Weight::Danger { question: "The access ends now, and sessions that are running are cut off." },
+            Weight::Danger { question: story.end_question() },
         ),
         GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => draft,
     }
@@ -86,7 +90,7 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         GrantState::Active { .. } => draft.say(format!("{name} is *live* until {}", words::moment(grant.ends_at))),
         GrantState::Ending { cause, .. } => draft.say(format!("{name} is *ending*: {}", cause_words(grant, cause))),
         GrantState::Ended { at, cause } => {
-            draft.say(format!("{name} has *ended*, {}: {}", words::moment(*at), cause_words(grant, cause)))
+            draft.say(format!("{name} has *ended* on {}: {}", words::moment(*at), cause_words(grant, cause)))
         }
         GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
     };
@@ -109,10 +113,18 @@ pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
 pub fn denier(by: &Denier) -> String {
     match by {
         Denier::Person(person) => format!("by {}", words::person(person)),
-        Denier::Cloud(why) => format!("by the cloud: {}", words::escape(why)),
-        Denier::Policy(why) => {
-            format!("by today's policy, which changed since it was asked: {}", refusal::ask(why, "/jit"))
-        }
+        Denier::Cloud(_) => "by the cloud".to_owned(),
+        Denier::Policy(_) => "by today's policy, which has changed since it was asked".to_owned(),
+    }
+}
+
+/// What today's policy has against it, as whole sentences behind `before`; nothing where a person said no.
+#[must_use]
+pub fn objection(by: &Denier, before: &str) -> String {
+    match by {
+        Denier::Person(_) => String::new(),
+        Denier::Cloud(why) => format!("{before}{}", words::escape(why)),
+        Denier::Policy(why) => format!("{before}{}", refusal::ask(why, "/jit")),
     }
 }
 

@@ -14,7 +14,13 @@ pub mod words;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{access::Access, grant::Grant, ids::UserId, request::Request};
+use crate::domain::{
+    access::Access,
+    catalog::{EarlyEnd, Nature, Target},
+    grant::Grant,
+    ids::UserId,
+    request::Request,
+};
 
 /// A request and what came of it.
 #[derive(Debug, Clone)]
@@ -33,5 +39,21 @@ impl Story {
     /// What stands in the way of the accesses just now, in words for people.
     fn notes(&self) -> Vec<&str> {
         self.accesses.iter().filter_map(|access| access.note.as_deref()).collect()
+    }
+
+    /// What an early end means, for whoever is about to bring it about.
+    fn end_question(&self) -> &'static str {
+        let lets_sessions_run = self.accesses.iter().any(|access| match &access.target {
+            Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
+            Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => false,
+        });
+        let mints = self.accesses.iter().any(|access| access.target.nature() == Nature::Session);
+        if !mints {
+            "The access ends now."
+        } else if lets_sessions_run {
+            "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
+        } else {
+            "The access ends now, and sessions that are running are cut off."
+        }
     }
 }

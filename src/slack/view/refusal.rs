@@ -51,8 +51,13 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
         }
         AskRefusal::TargetsChanged => "What this role opens has changed since it was asked for. Ask again.".to_owned(),
         AskRefusal::TooFewApprovers { needed, able } => format!(
-            "Nobody could approve this: {} needed, and {able} of those who may approve are not you. An operator has to name more approvers.",
-            words::approvals(*needed)
+            "This could never be granted: {} needed, and there {} who may give one. An operator has to name more approvers.",
+            words::approvals(*needed),
+            match able {
+                0 => "is nobody".to_owned(),
+                1 => "is only one person".to_owned(),
+                several => format!("are only {several} people"),
+            }
         ),
         AskRefusal::TooManyPending { limit } => format!(
             "You have {limit} requests waiting for a decision, which is the limit. Withdraw one with `{slash} cancel`, or wait."
@@ -98,12 +103,13 @@ pub fn review(refused: &review::Refused) -> String {
     };
     let name = request.code.request();
     match why {
-        ReviewRefusal::NotAnApprover { approvers } => {
-            format!("{name} is not for you to decide. {} may.", words::circle(approvers))
+        ReviewRefusal::NotAnApprover { .. } => {
+            format!("{name} is not for you to decide. {} may.", words::deciders(&request.verdict, &request.requester))
         }
         ReviewRefusal::OwnRequest => {
             format!(
-                "{name} is your own request: somebody else has to decide it. You can withdraw it with `/jit cancel {name}`."
+                "{name} is your own request: {} has to decide it. You can withdraw it with `/jit cancel {name}`.",
+                words::deciders(&request.verdict, &request.requester)
             )
         }
         ReviewRefusal::AlreadyApproved => {
@@ -147,7 +153,10 @@ pub fn end(refused: &end::Refused) -> String {
     match refused {
         end::Refused::Unknown => "There is no grant of that name. `/jit status` shows yours.".to_owned(),
         end::Refused::NotTheirs(grant) => {
-            format!("{} is not for you to end. Its holder and those who may approve the role can.", grant.code.grant())
+            format!(
+                "{} is not for you to end. Its holder can give it back, and those who may approve it can revoke it on its card.",
+                grant.code.grant()
+            )
         }
         end::Refused::TooLate(grant) => over(grant),
     }

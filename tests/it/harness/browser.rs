@@ -51,6 +51,11 @@ pub async fn opens(link: &str) -> Page {
     Page::of(client().get(link).send().await.unwrap()).await
 }
 
+/// Asks for a link in another way, as mail scanners and link previews do.
+pub async fn sends(method: reqwest::Method, link: &str) -> Page {
+    Page::of(client().request(method, link).send().await.unwrap()).await
+}
+
 /// Clicks the button on the page behind a link.
 pub async fn clicks_on_page(link: &str) -> Page {
     Page::of(client().post(link).send().await.unwrap()).await

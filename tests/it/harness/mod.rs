@@ -1,8 +1,13 @@
 //! What the stories run on: models of the outside world, and the means to look into it.
 
+mod acting;
 pub mod aws;
 pub mod browser;
 pub mod checks;
+mod crash;
+pub mod process;
+mod steps;
 pub mod world;
 
+pub use steps::{masked, newest_dm, state, user};
 pub use world::{World, hours, minutes, seconds};

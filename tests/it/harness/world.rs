@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
     ambient::{Clock, ManualClock, SeededEntropy},
@@ -10,13 +11,14 @@ use jit::{
     config, http,
     job::worker::Worker,
     playground::workspace::{Channel, Group, Person, Server, User, Workspace},
+    provider::aws::Tuning,
     store::Tx,
     telemetry,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{aws::Cloud, checks};
+use super::{aws::Cloud, checks, crash::Fuse};
 
 /// Everything a story needs.
 pub struct World {
@@ -28,12 +30,19 @@ pub struct World {
     pub app: Arc<App>,
     /// Secrets that people were shown: they must turn up nowhere else.
     pub shown_secrets: Vec<String>,
-    bot: JoinHandle<()>,
+    /// Error codes with which Slack is meant to refuse calls in this story.
+    pub expects_refused: Vec<&'static str>,
+    /// Whether a card may stand twice in this story, because the app could not look for it.
+    pub expects_copies: bool,
+    bot: Option<JoinHandle<()>>,
     slack_server: Server,
     dir: TempDir,
     environment: BTreeMap<String, String>,
     listen: std::net::SocketAddr,
+    tuning: Tuning,
     lives: u64,
+    /// When the next crash is to be.
+    pub(super) fuse: Option<Fuse>,
 }
 
 /// The usual configuration. `{listen}`, `{api}`, `{aws}` and `{role}` are filled in.
@@ -109,24 +118,24 @@ impl World {
 
     /// A world whose configuration is the usual one, changed by `edit`.
     pub async fn with(edit: impl FnOnce(String) -> String) -> Self {
+        Self::tuned(Cloud::tuning(), edit).await
+    }
+
+    /// The same, with another patience towards AWS.
+    pub async fn tuned(tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
         let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
-        let slack = workspace(&clock);
+        let slack = workspace(Arc::new(clock.clone()));
         let slack_server = slack.start().await.unwrap();
         let (listener, dir) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TempDir::new().unwrap());
         let listen = listener.local_addr().unwrap();
-        let text = CONFIG
-            .replace("{listen}", &listen.to_string())
-            .replace("{store}", dir.path().join("jit.db").to_str().unwrap())
-            .replace("{api}", &slack_server.api_url())
-            .replace("{aws}", cloud.endpoint_url().as_str())
-            .replace("{role}", &role_arn);
+        let text = configuration(listen, &dir.path().join("jit.db"), &slack_server, &cloud, &role_arn);
         std::fs::write(dir.path().join("jit.toml"), edit(text)).unwrap();
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
-        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, 1).await;
-        let bot = serve(listener, app.clone());
+        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, &tuning, 1).await;
+        let bot = Some(serve(listener, app.clone()));
         let shown_secrets = Vec::new();
         Self {
             clock,
@@ -135,12 +144,16 @@ impl World {
             role_arn,
             app,
             shown_secrets,
+            expects_refused: Vec::new(),
+            expects_copies: false,
             bot,
             slack_server,
             dir,
             environment,
             listen,
+            tuning,
             lives: 1,
+            fuse: None,
         }
     }
 
@@ -184,10 +197,8 @@ impl World {
     /// tell.
     pub async fn settle(&mut self) {
         loop {
-            self.worker().run_due().await.unwrap();
-            self.app.answers.close();
-            self.app.answers.wait().await;
-            self.app.answers.reopen();
+            self.run_due().await.unwrap();
+            self.answered().await;
             let soon = self.clock.now() + SignedDuration::from_secs(3);
             let jobs = self.read(|tx| Box::pin(async move { tx.unfinished_jobs().await })).await;
             let next =
@@ -197,6 +208,13 @@ impl World {
                 _ => return,
             }
         }
+    }
+
+    /// Waits until private answers that are on their way have arrived.
+    pub async fn answered(&self) {
+        self.app.answers.close();
+        self.app.answers.wait().await;
+        self.app.answers.reopen();
     }
 
     /// Lets time pass, stopping at every job that becomes due on the way, as the worker would.
@@ -222,14 +240,23 @@ impl World {
         self.app.worker()
     }
 
+    /// `kill -9`: nobody answers any more.
+    pub async fn kill(&mut self) {
+        if let Some(bot) = self.bot.take() {
+            bot.abort();
+            let _ = bot.await;
+        }
+        // what the writer was handed is written now or never
+        self.app.ctx.store.close().await;
+    }
+
     /// `kill -9`, and a start on what is left on disk.
     pub async fn restart(&mut self) {
-        self.bot.abort();
-        let _ = (&mut self.bot).await;
+        self.kill().await;
         self.lives += 1;
         let listener = bind_again(self.listen).await;
-        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, self.lives).await;
-        self.bot = serve(listener, self.app.clone());
+        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, &self.tuning, self.lives).await;
+        self.bot = Some(serve(listener, self.app.clone()));
     }
 
     pub fn config_file(&self) -> PathBuf {
@@ -249,7 +276,7 @@ impl World {
     /// Looks into the store.
     pub async fn read<T>(
         &self,
-        work: impl for<'t> FnOnce(&'t mut Tx) -> futures::future::BoxFuture<'t, Result<T, jit::store::StoreError>>,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, jit::store::StoreError>>,
     ) -> T {
         self.app.ctx.store.read(work).await.unwrap()
     }
@@ -259,17 +286,44 @@ impl World {
         format!("http://{}{path}", self.listen)
     }
 
+    /// Calls the Web API with the bot's token, as somebody may who is not the bot.
+    pub async fn slack_api(&self, method: &str, args: serde_json::Value) {
+        let url = format!("{}/{method}", self.slack_server.api_url());
+        let call = reqwest::Client::new().post(url).bearer_auth(self.slack.app().token).json(&args);
+        let answer: serde_json::Value = call.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+
     /// Everything the design says must never happen has not happened.
-    pub async fn finish(mut self) {
-        self.settle().await;
-        checks::all(&self).await;
-        drop(self.slack_server);
-        self.bot.abort();
+    pub fn finish(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.settle().await;
+            checks::all(&self).await;
+            self.kill().await;
+            drop(self.slack_server);
+        })
     }
 }
 
-fn workspace(clock: &ManualClock) -> Workspace {
-    let slack = Workspace::new(Arc::new(clock.clone()));
+/// The usual configuration, with everything filled in.
+pub(super) fn configuration(
+    listen: std::net::SocketAddr,
+    store: &std::path::Path,
+    slack: &Server,
+    cloud: &Cloud,
+    role_arn: &str,
+) -> String {
+    CONFIG
+        .replace("{listen}", &listen.to_string())
+        .replace("{store}", store.to_str().unwrap())
+        .replace("{api}", &slack.api_url())
+        .replace("{aws}", cloud.endpoint_url().as_str())
+        .replace("{role}", role_arn)
+}
+
+/// The usual people, groups and channels.
+pub(super) fn workspace(clock: Arc<dyn Clock>) -> Workspace {
+    let slack = Workspace::new(clock);
     for name in ["requester", "approver", "lead", "outsider", "oncall1"] {
         slack.add_user(User::named(name));
     }
@@ -280,7 +334,8 @@ fn workspace(clock: &ManualClock) -> Workspace {
     slack
 }
 
-fn environment(slack: &Workspace) -> BTreeMap<String, String> {
+/// The secrets, where the configuration says they are.
+pub(super) fn environment(slack: &Workspace) -> BTreeMap<String, String> {
     let app = slack.app();
     [
         ("SLACK_SIGNING_SECRET", app.signing_secret.as_str()),
@@ -295,6 +350,7 @@ async fn bring_up(
     file: &std::path::Path,
     environment: &BTreeMap<String, String>,
     clock: &ManualClock,
+    tuning: &Tuning,
     life: u64,
 ) -> Arc<App> {
     let config = config::load(file, environment).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -302,7 +358,7 @@ async fn bring_up(
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SeededEntropy::new(life)),
         environment: Arc::new(environment.clone()),
-        aws: Cloud::tuning(),
+        aws: tuning.clone(),
         demo: None,
         metrics: telemetry::metrics(),
     };

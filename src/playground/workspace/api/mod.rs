@@ -127,6 +127,11 @@ impl Attempt {
                 _ = cleared.changed().await;
                 answer(self.work(work, None))
             }
+            Some(fault @ Fault::HangAfterWork) => {
+                let result = self.work(work, Some(fault));
+                _ = cleared.changed().await;
+                answer(result)
+            }
             Some(fault @ Fault::DropAnswerAfterWork) => {
                 let result = self.work(work, Some(fault));
                 self.wire.cut();

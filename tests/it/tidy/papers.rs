@@ -1,0 +1,144 @@
+//! What the papers say, held against the program: commands, links, documents to paste.
+
+use std::{collections::BTreeSet, path::Path};
+
+use clap::{Command, CommandFactory};
+use jit::{
+    cli::Cli,
+    config::{self, ProcessEnvironment, Secrets},
+};
+use regex::Regex;
+
+use super::{Source, none, root, sources};
+
+const PAPERS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+
+/// The code blocks of a paper in one language, without their fences.
+fn blocks<'t>(paper: &'t Source, language: &str) -> Vec<&'t str> {
+    let fence = format!("\n```{language}\n");
+    let after = paper.text.split(fence.as_str()).skip(1);
+    after.map(|block| block.split("\n```").next().unwrap_or_default()).collect()
+}
+
+/// Every `jit …` in code: after a back-tick, at the beginning of a line of a block, or after `cargo run --`.
+fn commands(paper: &Source) -> Vec<(usize, &str)> {
+    let pattern = Regex::new(
+        r"(?m)(?:`|^(?:\$ )?|^ExecStart=\S*/|^\s*(?:[A-Z_]+=\S+ )+)jit ([a-z][^`\n|#>]*)|cargo run -- ([^`\n]*)",
+    );
+    let commands = pattern.unwrap();
+    let hits = commands.captures_iter(&paper.text).filter_map(|hit| hit.get(1).or(hit.get(2)));
+    hits.map(|hit| (hit.start(), hit.as_str())).collect()
+}
+
+#[test]
+fn commands_and_options_in_the_papers_exist() {
+    let cli = Cli::command();
+    let mut complaints = Vec::new();
+    let mut named = BTreeSet::new();
+    for paper in PAPERS.map(Source::read) {
+        for (offset, words) in commands(&paper) {
+            match follow(&cli, words) {
+                Ok(path) => named.extend([path]),
+                Err(why) => complaints.push(format!("{}: `jit {words}`: {why}", paper.place(offset))),
+            }
+        }
+    }
+    let every = leaves(&cli, "");
+    let missing = every.iter().filter(|path| !named.contains(*path));
+    complaints.extend(missing.map(|path| format!("README.md does not name `jit{path}`")));
+    let option = Regex::new(r"`(--[a-z-]+)").unwrap();
+    for paper in PAPERS.map(Source::read) {
+        let hits = option.captures_iter(&paper.text).filter_map(|hit| hit.get(1));
+        let unknown =
+            hits.filter(|hit| !every.iter().any(|path| follow(&cli, &format!("{path} {}", hit.as_str())).is_ok()));
+        complaints.extend(unknown.map(|hit| format!("{}: no command has {}", paper.place(hit.start()), hit.as_str())));
+    }
+    none(&complaints);
+}
+
+/// The subcommand that these words name, if it and its options exist.
+fn follow(cli: &Command, words: &str) -> Result<String, String> {
+    let (mut command, mut path) = (cli, String::new());
+    // What comes after a lone `--` is somebody else's.
+    for word in words.split_whitespace().take_while(|word| *word != "--") {
+        let option = word.split(['=', ']', ',', '.']).next().unwrap_or_default().trim_start_matches('[');
+        if let Some(option) = option.strip_prefix("--") {
+            let known = command.get_arguments().any(|argument| argument.get_long() == Some(option));
+            if !known && !["help", "version"].contains(&option) {
+                return Err(format!("there is no option --{option}"));
+            }
+        } else if let Some(next) = command.find_subcommand(word) {
+            path = format!("{path} {word}");
+            command = next;
+        } else if command.has_subcommands() {
+            return Err(format!("there is no command `{word}`"));
+        }
+    }
+    Ok(path)
+}
+
+fn leaves(command: &Command, path: &str) -> Vec<String> {
+    if !command.has_subcommands() {
+        return vec![path.to_owned()];
+    }
+    command.get_subcommands().flat_map(|next| leaves(next, &format!("{path} {}", next.get_name()))).collect()
+}
+
+#[test]
+fn links_and_files_in_the_papers_exist() {
+    let links = Regex::new(r"\]\(([^)#]+)[^)]*\)").unwrap();
+    let paths = Regex::new(r"`((?:src|tests|config|migrations|scripts|benches|\.ci)/[\w./-]*)`").unwrap();
+    let mut complaints = Vec::new();
+    for paper in PAPERS.map(Source::read) {
+        let hits = links.captures_iter(&paper.text).chain(paths.captures_iter(&paper.text));
+        for hit in hits.filter_map(|hit| hit.get(1)).filter(|hit| !hit.as_str().contains("://")) {
+            if !root().join(hit.as_str()).exists() {
+                complaints.push(format!("{}: there is no `{}`", paper.place(hit.start()), hit.as_str()));
+            }
+        }
+    }
+    none(&complaints);
+}
+
+#[test]
+fn the_map_shows_every_room() {
+    let map = Source::read("ARCHITECTURE.md");
+    let rooms: BTreeSet<String> = sources("src", "rs")
+        .iter()
+        .map(|file| file.path.split('/').take(2).collect::<Vec<_>>().join("/"))
+        .map(|path| if Path::new(&path).extension().is_some() { path } else { format!("{path}/") })
+        .collect();
+    let missing = rooms.iter().filter(|room| !map.text.contains(&format!("`{room}`")));
+    none(&missing.map(|room| format!("ARCHITECTURE.md does not name `{room}`")).collect::<Vec<_>>());
+}
+
+#[test]
+fn documents_to_paste_are_in_order() {
+    let readme = Source::read("README.md");
+    let documents = blocks(&readme, "json");
+    assert!(documents.len() >= 3, "README.md has policies for the bot, its targets and the revoker");
+    for document in &documents {
+        let policy: serde_json::Value =
+            serde_json::from_str(document).unwrap_or_else(|error| panic!("README.md: {error} in\n{document}"));
+        assert_eq!(policy["Version"], "2012-10-17", "README.md: a policy without its version\n{document}");
+    }
+    let identity = Source::read("src/provider/aws/identity.rs");
+    let tag = Regex::new(r#"GRANT_TAG: &str = "(\w+)""#).unwrap();
+    let tag = tag.captures(&identity.text).expect("identity.rs names the tag").get(1).unwrap().as_str();
+    let trust = documents.iter().find(|document| document.contains("sts:ExternalId")).expect("there is a trust policy");
+    for needed in [tag, "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "\"jit-*\""] {
+        assert!(trust.contains(needed), "README.md: the trust policy does not let `{needed}` pass");
+    }
+}
+
+#[test]
+fn the_first_configuration_is_in_order() {
+    let readme = Source::read("README.md");
+    let [first] = blocks(&readme, "toml")[..] else { panic!("README.md has one configuration to begin with") };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jit.toml");
+    std::fs::write(&file, first).unwrap();
+    if let Err(problems) = config::check(&file, &ProcessEnvironment, Secrets::MayBeMissing) {
+        panic!("README.md:\n{}", problems.render(false));
+    }
+}
