@@ -5,8 +5,10 @@
 
 pub mod access;
 pub mod audit;
+pub mod aws;
 pub mod catalog;
 pub mod grant;
+pub mod iam_policy;
 pub mod ids;
 pub mod job;
 pub mod people;
