@@ -8,8 +8,7 @@ use regex::Regex;
 
 use super::{
     context::Context,
-    forms,
-    policy_file,
+    forms, policy_file,
     problem::Finding,
     reader::{Node, Table, Wants},
     source::Place,

@@ -44,9 +44,7 @@ pub(super) fn read(
         "aws-identity-center" => {
             aws_target::identity_center(table).into_iter().flatten().map(Target::AwsIdentityCenter).collect()
         }
-        "aws-iam-policy" => {
-            aws_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect()
-        }
+        "aws-iam-policy" => aws_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
         "aws-iam-group" => aws_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
         "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })).into_iter().collect(),
         other => {

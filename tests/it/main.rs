@@ -1,5 +1,6 @@
 //! The stories, over the wire and against models of the outside world.
 
+mod aws_iam;
 mod aws_sts;
 mod harness;
 mod main_story;

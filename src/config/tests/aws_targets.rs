@@ -20,9 +20,8 @@ fn folder(targets: &str, policy: &str) -> Folder {
 /// What is said about these targets, each problem on a line.
 fn said(targets: &str, policy: &str) -> String {
     let folder = folder(targets, policy);
-    let line = |problem: super::super::Problem| {
-        format!("{} | {}", folder.bare(problem.message), folder.bare(problem.help))
-    };
+    let line =
+        |problem: super::super::Problem| format!("{} | {}", folder.bare(problem.message), folder.bare(problem.help));
     match folder.load() {
         Ok(_) => "in order".to_owned(),
         Err(problems) => problems.list().into_iter().map(line).collect::<Vec<_>>().join("\n"),
@@ -76,7 +75,14 @@ group = "deployers"
     let Target::AwsIamPolicy(policy) = &targets[3] else { panic!("a policy") };
     assert_eq!(policy.policy, r#"{"Statement":{"Action":"s3:*","Effect":"Allow","Resource":"*"}}"#);
     let said = folder.check(Secrets::Required);
-    insta::assert_snapshot!(said.lines().filter(|line| line.contains("opens")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(said.lines().filter(|line| line.contains("opens")).collect::<Vec<_>>().join("\n"), @r#"
+opens       permission set arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef on account 111122223333; an end cuts sessions off
+opens       permission set arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef on account 444455556666; an end cuts sessions off
+opens       permission set arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef on account ou-ab12-11111111
+opens       a policy of its own on IAM user deployer@example.com, that ends by itself
+opens       a policy of its own on IAM role deploy_runner, that ends by itself
+opens       IAM group deployers for user deployer; AWS knows no end for that, the bot makes it
+"#);
 }
 
 #[test]
@@ -101,7 +107,9 @@ fn all_need_aws() {
 fn permission_sets_and_accounts() {
     let target = |account: &str, arn: &str| {
         said(
-            &format!("target = [{{ type = \"aws-identity-center\", account = {account}, permission_set_arn = \"{arn}\" }}]"),
+            &format!(
+                "target = [{{ type = \"aws-identity-center\", account = {account}, permission_set_arn = \"{arn}\" }}]"
+            ),
             GOOD,
         )
     };
@@ -115,7 +123,17 @@ fn permission_sets_and_accounts() {
         target("\"111122223333\"", "arn:aws:sso:::instance/ssoins-1234567890abcdef"),
         said("target = [{ type = \"aws-identity-center\", cut_off_sessions = \"yes\" }]", GOOD),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+`account` wants an account, a list of accounts, or an organisational unit, not a number | For example: "111122223333"
+"1111" is not an AWS account | Write the account's twelve digits between quotes, or the id of an organisational unit, which stands for the accounts in it: ou-ab12-11111111.
+"r-ab12" is not an AWS account | Write the account's twelve digits between quotes, or the id of an organisational unit, which stands for the accounts in it: ou-ab12-11111111.
+`account` is empty | It wants an account, a list of accounts, or an organisational unit, such as "111122223333".
+"ou-x" is not an AWS account | Write the account's twelve digits between quotes, or the id of an organisational unit, which stands for the accounts in it: ou-ab12-11111111.
+111122223333 is in the list twice | Take one of the two out.
+"arn:aws:sso:::instance/ssoins-1234567890abcdef" is not the ARN of a permission set | It looks like arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef; Identity Center shows it on the permission set's page.
+`target` lacks `account`, `permission_set_arn` | Add `account`, `permission_set_arn`; config/example.toml explains every key.
+`cut_off_sessions` wants true or false, not a text | For example: true
+"#);
 }
 
 #[test]
@@ -148,7 +166,11 @@ user = "deployer"
 group = "deployers"
 "#
     );
-    insta::assert_snapshot!(said(&twice, GOOD), @"");
+    insta::assert_snapshot!(said(&twice, GOOD), @r#"
+This role opens 111122223333|arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef twice | Take one of the two targets out.
+This role opens user/deployer twice | Take one of the two targets out.
+This role opens group/deployers|user/deployer twice | Take one of the two targets out.
+"#);
 }
 
 #[test]
@@ -158,7 +180,7 @@ fn policies() {
     let long = format!(r#"{{"Statement":{{"Effect":"Allow","Action":"{}","Resource":"*"}}}}"#, "x".repeat(1_900));
     let very_long = long.replace("xx", "xxxxxxxxxxxxx");
     let tight = r#"{"Statement":{"Effect":"Allow","Action":"X","Resource":"*"}}"#;
-    let fitting = |more: usize| tight.replace('X', &"x".repeat(2_048 - 139 + more));
+    let fitting = |more: usize| tight.replace('X', &"x".repeat(2_048 - 156 + more));
     assert_eq!(said(&role, &long), "in order");
     assert_eq!(said(user, &fitting(0)), "in order", "the last character that AWS takes");
     let refusals = [
@@ -174,8 +196,27 @@ fn policies() {
         said(&user.replace("user = \"deployer\",", ""), GOOD),
         said(&user.replace("deployer", "team/deployer"), GOOD),
         said(&user.replace("deployer", &"d".repeat(65)), GOOD),
-        said("target = [{ type = \"aws-iam-group\", user = \"\", group = \"arn:aws:iam::111122223333:group/x\" }]", GOOD),
+        said(
+            "target = [{ type = \"aws-iam-group\", user = \"\", group = \"arn:aws:iam::111122223333:group/x\" }]",
+            GOOD,
+        ),
         said("target = [{ type = \"aws-iam-group\" }]", GOOD),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+p.json has 2049 characters with the end of the grant in it, and AWS takes 2048 in all the inline policies of IAM user deployer together | White space is not counted. Use wildcards, or grant a role of its own with "aws-sts" instead.
+p.json has 2056 characters with the end of the grant in it, and AWS takes 2048 in all the inline policies of IAM user deployer together | White space is not counted. Use wildcards, or grant a role of its own with "aws-sts" instead.
+p.json has 12506 characters with the end of the grant in it, and AWS takes 10240 in all the inline policies of IAM role deployer together | White space is not counted. Use wildcards, or grant a role of its own with "aws-sts" instead.
+p.json is not JSON: EOF while parsing an object at line 1 column 1 | Mend the file; a policy document is plain JSON.
+p.json cannot be used: it has no statements: a policy looks like { "Version": "2012-10-17", "Statement": [ ... ] } | Mend the file.
+p.json cannot be used: none of its statements allows anything | Mend the file.
+p.json cannot be used: statement 1 names a principal: a policy on a user or a role is about that one alone | Mend the file.
+gone.json cannot be read: No such file or directory (os error 2) | The path is relative to the file that names it.
+A policy is for a `user` or a `role`, not for both | Take one of them out, or make two targets of it.
+`target` lacks `user` or `role` | Add user = "..." or role = "...": the name of whoever gets the policy.
+`user` cannot be "team/deployer" | Write the bare name, without path or ARN: at most 64 letters, digits, and + = , . @ - _.
+`user` cannot be "ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd" | Write the bare name, without path or ARN: at most 64 letters, digits, and + = , . @ - _.
+`user` cannot be "" | Write the bare name, without path or ARN: at most 64 letters, digits, and + = , . @ - _.
+`group` cannot be "arn:aws:iam::111122223333:group/x" | Write the bare name, without path or ARN: at most 128 letters, digits, and + = , . @ - _.
+`target` lacks `user`, `group` | Add `user`, `group`; config/example.toml explains every key.
+"#);
 }

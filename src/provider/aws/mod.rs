@@ -126,13 +126,7 @@ impl AwsSts {
         let sts = aws_sdk_sts::Client::new(&config);
         let revoker = Revoker::new(config, &settings, &tuning)?;
         let console = Console::new(settings.federation_url, settings.issuer, tuning.operation_timeout);
-        Ok(Self {
-            sts,
-            revoker,
-            console: console.map_err(SetUpError::Http)?,
-            secrets,
-            region: settings.region,
-        })
+        Ok(Self { sts, revoker, console: console.map_err(SetUpError::Http)?, secrets, region: settings.region })
     }
 
     /// Mints a session: what both a trial and a claim do.

@@ -52,6 +52,7 @@ fn awaiting(draft: Draft, story: &Story) -> Draft {
     } else {
         draft.say(format!("Approved so far by {}", words::people(&story.approvals)))
     };
+    let draft = caveats(draft, story);
     let about = format!("{}: {} for {}", request.code.request(), request.role, time::short(request.duration()));
     draft.button("Approve", Button::Approve(request.id), &about, Weight::Primary).button(
         "Deny",
@@ -69,7 +70,7 @@ fn approved(draft: Draft, story: &Story) -> Draft {
     let draft = draft.say(format!("*Approved* by {approvers}, {}", words::moment(grant.starts_at)));
     let draft = standing(draft, story, grant);
     match grant.state {
-        GrantState::Applying | GrantState::Active { .. } => draft.button(
+        GrantState::Applying | GrantState::Active { .. } => caveats(draft, story).button(
             "Revoke",
             Button::Revoke(grant.id),
             &format!("{}: {}", grant.code.grant(), grant.role),
@@ -91,6 +92,11 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
     };
     story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)))
+}
+
+/// What people should know about how the accesses end, in small print.
+pub(super) fn caveats(draft: Draft, story: &Story) -> Draft {
+    story.caveats().into_iter().fold(draft, |draft, caveat| draft.note(words::caveat(caveat)))
 }
 
 /// Why a grant ends, for a sentence.

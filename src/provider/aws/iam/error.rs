@@ -123,6 +123,9 @@ fn answered(operation: Operation, subject: &str, answer: &Answer) -> Option<(Err
         return Some((ErrorKind::Denied, denied(operation, subject, answer)));
     }
     let words = match code(answer) {
+        "NoSuchEntity" if operation.purpose() == Purpose::Join => {
+            (ErrorKind::NotFound, format!("{subject}: there is no such user, or no such group, any more"))
+        }
         "NoSuchEntity" => (
             ErrorKind::NotFound,
             format!(
@@ -154,7 +157,9 @@ pub(super) fn unmodifiable(subject: &str) -> String {
 
 fn full(operation: Operation, subject: &str) -> String {
     match operation.purpose() {
-        Purpose::Join => format!("{subject}: the user is in as many groups as AWS allows, 10 unless you asked for more"),
+        Purpose::Join => {
+            format!("{subject}: the user is in as many groups as AWS allows, 10 unless you asked for more")
+        }
         Purpose::PutPolicy | Purpose::Look | Purpose::DeletePolicy | Purpose::Leave => format!(
             "the inline policies of {subject} have no room for one more: AWS takes 2,048 characters in those of a user \
              together and 10,240 in those of a role, white space not counted. Shorten the target's policy, end other \
@@ -173,8 +178,10 @@ fn denied(operation: Operation, subject: &str, answer: &Answer) -> String {
         Purpose::DeletePolicy => {
             format!("a policy cannot be removed from {subject} (it opens nothing after its grant's end in any case)")
         }
-        Purpose::Join => format!("AWS does not let the bot add {subject}"),
-        Purpose::Leave => format!("AWS does not let the bot remove {subject}, and the membership lasts until somebody does"),
+        Purpose::Join => format!("AWS does not let the bot put {subject}"),
+        Purpose::Leave => {
+            format!("AWS does not let the bot take away the membership of {subject}, which lasts until somebody does")
+        }
     };
     format!("{what}: {missing} is not allowed{side}. Allow it to the bot, or to the role in aws.revoker_role_arn")
 }

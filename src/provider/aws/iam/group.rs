@@ -21,7 +21,7 @@ pub(super) async fn resolve(iam: &Client, target: &AwsIamGroup, work: &Work) -> 
     let user = format!("IAM user {}", target.user);
     let groups = groups_of(iam, &target.user);
     let is_member = is_among(&target.group, &call(Operation::ListGroupsForUser, &user, groups).await?);
-    if is_member && !work.ours && !is_noted(&work.receipt) {
+    if is_member && !work.ours && !is_ours(work) {
         return Err(refused(format!(
             "{user} is in IAM group {} already, and not by the bot: what somebody else has given is neither taken over nor \
              ever taken away. Nothing has to be asked for while it is so",
@@ -45,7 +45,7 @@ pub(super) async fn observe(iam: &Client, target: &AwsIamGroup) -> Result<Observ
 }
 
 pub(super) async fn add(iam: &Client, target: &AwsIamGroup, work: &Work) -> Result<Receipt, ProviderError> {
-    if !is_noted(&work.receipt) {
+    if !is_ours(work) {
         let message = "was to be added although nobody had looked whether it is there already: report this";
         return Err(refused(format!("{} {message}", subject(target))));
     }
@@ -56,7 +56,7 @@ pub(super) async fn add(iam: &Client, target: &AwsIamGroup, work: &Work) -> Resu
 
 /// That there is no membership, no such user or no such group is success. What is not known to be ours is left alone.
 pub(super) async fn remove(iam: &Client, target: &AwsIamGroup, work: &Work) -> Result<Receipt, ProviderError> {
-    if is_noted(&work.receipt) {
+    if is_ours(work) {
         let request = iam.remove_user_from_group().user_name(&target.user).group_name(&target.group);
         call_if_there(Operation::RemoveUserFromGroup, &subject(target), request.send()).await?;
     }
@@ -67,8 +67,9 @@ fn subject(target: &AwsIamGroup) -> String {
     format!("IAM user {} in IAM group {}", target.user, target.group)
 }
 
-fn is_noted(receipt: &Receipt) -> bool {
-    receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT)
+/// Whether it is on record that there was no membership before ours.
+fn is_ours(work: &Work) -> bool {
+    work.receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT)
 }
 
 /// A user is in 10 groups at most, unless AWS was asked for more: that is a single page.
@@ -81,6 +82,7 @@ async fn groups_of(
 
 type ListError = aws_sdk_iam::operation::list_groups_for_user::ListGroupsForUserError;
 
+/// IAM knows no two groups whose names differ in case alone.
 fn is_among(group: &str, groups: &[aws_sdk_iam::types::Group]) -> bool {
-    groups.iter().any(|known| known.group_name() == group)
+    groups.iter().any(|known| known.group_name().eq_ignore_ascii_case(group))
 }

@@ -142,7 +142,8 @@ mod tests {
         let name = name_of(grant);
         assert_eq!(name, "jit-01934f2b-7c1a-7cde-8f01-23456789abcd");
         assert_eq!(grant_of(&name), Some(grant));
-        for other in ["jit-", "jit-admin", "jit-01934f2b7c1a7cde8f0123456789abcd", "JitRevoked-x", &name.to_uppercase()] {
+        for other in ["jit-", "jit-admin", "jit-01934f2b7c1a7cde8f0123456789abcd", "JitRevoked-x", &name.to_uppercase()]
+        {
             assert_eq!(grant_of(other), None, "{other}");
         }
     }
