@@ -19,7 +19,7 @@ use crate::{
     job::{Context, Pacer, Tools, worker::Worker},
     provider::{
         Providers, Secrets,
-        aws::{self, AwsSts},
+        aws::{self, AwsIam, AwsSts},
         demo::DemoCloud,
     },
     slack::client::SlackApi,
@@ -235,9 +235,10 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
             issuer: config.server.public_url.clone(),
         };
         let secrets = Arc::new(FromEnvironment(wiring.environment.clone()));
-        let sts = AwsSts::connect(settings, secrets, wiring.aws.clone())
-            .await
-            .map_err(|error| StartError::Machine(format!("AWS cannot be used: {error}")))?;
+        let unusable = |error: aws::SetUpError| StartError::Machine(format!("AWS cannot be used: {error}"));
+        let iam = AwsIam::connect(&settings, &wiring.aws).await.map_err(unusable)?;
+        let sts = AwsSts::connect(settings, secrets, wiring.aws.clone()).await.map_err(unusable)?;
+        providers.insert(ProviderName::AwsIam, Arc::new(iam));
         providers.insert(ProviderName::AwsSts, Arc::new(sts));
     }
     match (&wiring.demo, role_with_demo_target(&config.catalog)) {

@@ -4,11 +4,13 @@
 //! nothing; the checked one ([`Config`]) cannot be wrong. Whatever stands between the two is reported at once, each
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 
+mod aws_target;
 mod cloud;
 mod context;
 mod files;
 mod forms;
 mod groups;
+mod policy_file;
 mod problem;
 mod raw;
 mod reader;

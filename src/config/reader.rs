@@ -37,6 +37,11 @@ impl<'r> Node<'r> {
         self.raw.literals().into_iter().for_each(|place| self.report.star_out(place));
     }
 
+    /// Whether the value is a text.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self.raw.value, Value::Text(_))
+    }
+
     /// The value as text.
     pub(super) fn text(self, wants: &Wants) -> Option<&'r str> {
         match &self.raw.value {

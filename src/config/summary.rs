@@ -108,8 +108,10 @@ fn opens(target: &Target) -> String {
             let end = if target.cut_off_sessions { "; an end cuts sessions off" } else { "" };
             format!("permission set {} on account {}{end}", target.permission_set_arn, target.account)
         }
-        Target::AwsIamPolicy(target) => format!("a policy on the {}", target.resource),
-        Target::AwsIamGroup(target) => format!("IAM group {} for user {}", target.group, target.user),
+        Target::AwsIamPolicy(target) => format!("a policy of its own on {}, that ends by itself", target.on),
+        Target::AwsIamGroup(target) => {
+            format!("IAM group {} for user {}; AWS knows no end for that, the bot makes it", target.group, target.user)
+        }
         Target::Demo(demo) => format!("{} in the demo cloud of this process", demo.name),
     }
 }

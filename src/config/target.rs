@@ -1,6 +1,7 @@
 //! `[[role.target]]`: what a role opens.
 
 use super::{
+    aws_target,
     context::Context,
     forms,
     reader::{Node, Table},
@@ -14,41 +15,56 @@ use crate::domain::{
 };
 
 /// What can be opened today.
-const KNOWN: [&str; 2] = ["aws-sts", "demo"];
+const KNOWN: [&str; 5] = ["aws-sts", "aws-identity-center", "aws-iam-policy", "aws-iam-group", "demo"];
 
 /// What the configuration has names for already, and their keys.
-const TO_COME: [(&str, &[&str]); 5] = [
-    ("aws-identity-center", &["account", "permission_set_arn"]),
-    ("aws-iam-policy", &["user", "policy"]),
+const TO_COME: [(&str, &[&str]); 3] = [
     ("azure-role", &["scope", "role_definition_id"]),
     ("entra-role", &["role_definition_id", "directory_scope"]),
     ("entra-group", &["group_id", "access"]),
 ];
 
-/// One target.
+/// One target, or several of a kind that are written as one.
 pub(super) fn read(
     table: &mut Table<'_>,
     role: Option<&RoleName>,
     has_aws: bool,
     context: &Context<'_>,
-) -> Option<Target> {
+) -> Vec<Target> {
     let word = table.required("type", forms::at(forms::text));
     let Some(At { value: word, .. }) = word else {
         table.forgo_the_rest();
-        return None;
+        return Vec::new();
     };
+    if word.starts_with("aws-") && !has_aws && KNOWN.contains(&word.as_str()) {
+        refuse_without_aws(table, &word);
+    }
     match word.as_str() {
-        "aws-sts" => aws_sts(table, has_aws, context).map(Target::AwsSts),
-        "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })),
+        "aws-sts" => aws_sts(table, context).map(Target::AwsSts).into_iter().collect(),
+        "aws-identity-center" => {
+            aws_target::identity_center(table).into_iter().flatten().map(Target::AwsIdentityCenter).collect()
+        }
+        "aws-iam-policy" => aws_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
+        "aws-iam-group" => aws_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
+        "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })).into_iter().collect(),
         other => {
             refuse_unknown(table, other);
-            None
+            Vec::new()
         }
     }
 }
 
+fn refuse_without_aws(table: &mut Table<'_>, word: &str) {
+    table.optional("type", |node| -> Option<()> {
+        let help = "Add the table [aws] with region = \"eu-west-1\" to the main file.";
+        node.refuse(format!("A target of type \"{word}\" needs the table [aws]"), help);
+        None
+    });
+}
+
 fn refuse_unknown(table: &mut Table<'_>, word: &str) {
-    let known = KNOWN.join(" and ");
+    let (last, others) = KNOWN.split_last().unwrap_or((&"", &[]));
+    let known = format!("{} and {last}", others.join(", "));
     let to_come = TO_COME.iter().find(|(name, _)| *name == word);
     let (message, help) = match to_come {
         Some(_) => (
@@ -64,27 +80,20 @@ fn refuse_unknown(table: &mut Table<'_>, word: &str) {
     table.forgo_the_rest();
 }
 
-fn aws_sts(table: &mut Table<'_>, has_aws: bool, context: &Context<'_>) -> Option<AwsSts> {
+fn aws_sts(table: &mut Table<'_>, context: &Context<'_>) -> Option<AwsSts> {
     let role_arn = table.required("role_arn", forms::role_arn);
     let external_id = table.optional("external_id", |node| sections::external_id(node, context));
     let session_policy = table.optional("session_policy", |node| session_policy::read(node, context));
     let options = [("deny-policy", EarlyEnd::DenyPolicy), ("none", EarlyEnd::None)];
     let early_end = table.optional("early_end", forms::choice(&options)).unwrap_or_default();
-    if !has_aws {
-        table.optional("type", |node| -> Option<()> {
-            let help = "Add the table [aws] with region = \"eu-west-1\" to the main file.";
-            node.refuse("A target of type \"aws-sts\" needs the table [aws]", help);
-            None
-        });
-    }
     Some(AwsSts { role_arn: role_arn?, external_id, session_policy, early_end })
 }
 
 /// All targets of a role; the same thing twice would be taken away twice.
 pub(super) fn read_all(node: Node<'_>, role: Option<&RoleName>, has_aws: bool, context: &Context<'_>) -> Vec<Target> {
     let mut targets: Vec<At<Target>> = Vec::new();
-    for At { value, place } in node.tables(|table| read(table, role, has_aws, context)) {
-        let Some(target) = value else { continue };
+    let read = node.tables(|table| read(table, role, has_aws, context)).into_iter();
+    for (target, place) in read.flat_map(|At { value, place }| value.into_iter().map(move |target| (target, place))) {
         let same = |other: &&At<Target>| {
             other.value.provider() == target.provider() && other.value.resource() == target.resource()
         };

@@ -26,12 +26,13 @@ pub struct AccessKey {
 impl AccessKey {
     /// The key of this target for this holder.
     ///
-    /// An assignment belongs to the person, so overlapping grants share it. A session belongs to its grant: the cloud
+    /// An assignment belongs to the person, so overlapping grants share it; a membership of an IAM group belongs to the
+    /// user that the target names, whoever asks. A session belongs to its grant: the cloud
     /// tells sessions apart by the grant's id, so each grant has a key of its own and none can cut another one off.
     #[must_use]
     pub fn of(target: &Target, holder: &UserId, grant: GrantId) -> Self {
         let principal = match target.nature() {
-            Nature::Assignment => holder.to_string(),
+            Nature::Assignment => target.principal().map_or_else(|| holder.to_string(), str::to_owned),
             Nature::PerGrant | Nature::Session => grant.to_string(),
         };
         Self { provider: target.provider(), principal, resource: target.resource().to_owned() }

@@ -5,9 +5,11 @@
 
 pub mod access;
 pub mod audit;
+pub mod aws;
 pub mod catalog;
 mod chain;
 pub mod grant;
+pub mod iam_policy;
 pub mod ids;
 pub mod job;
 pub mod people;

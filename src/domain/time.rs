@@ -1,6 +1,8 @@
-//! Durations as people write and read them.
+//! Durations as people write and read them, and moments as clouds take them.
 
 use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan};
 
 /// Reads `30m`, `1h30m`, `90s`, `1d`: a positive length of time in whole seconds.
 #[must_use]
@@ -17,6 +19,12 @@ pub fn short(duration: Duration) -> String {
     let written = parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}"));
     let text = written.collect::<Vec<_>>().concat();
     if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// `at` without its fraction of a second: policies are written in whole seconds.
+#[must_use]
+pub fn whole_second(at: Timestamp) -> Timestamp {
+    at - at.subsec_nanosecond().rem_euclid(1_000_000_000).nanoseconds()
 }
 
 /// Keeps a duration as whole seconds, for `#[serde(with = …)]`.
@@ -54,6 +62,17 @@ mod tests {
         assert_eq!(parse_duration("1h 30m"), Some(Duration::from_mins(90)));
         for text in ["", "90", "-5m", "0s", "1.5ms", "5 bananas"] {
             assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_cut_off() {
+        for (at, whole) in [
+            ("2026-11-21T12:00:00.999999Z", "2026-11-21T12:00:00Z"),
+            ("2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z"),
+            ("1969-12-31T23:59:58.5Z", "1969-12-31T23:59:58Z"),
+        ] {
+            assert_eq!(whole_second(at.parse().unwrap()).to_string(), whole);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The stories, over the wire and against models of the outside world.
 
 mod asking;
+mod aws_iam;
 mod aws_sts;
 mod aws_trouble;
 mod claiming;

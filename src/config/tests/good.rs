@@ -42,7 +42,17 @@ prod-deploy: Deploy to production
 fn the_example_loads() {
     let folder = Folder::new(&[("jit.toml", include_str!("../../../config/example.toml"))]);
     insta::assert_snapshot!(folder.check(Secrets::Required), @r#"
-jit.toml: in order, 2 roles.
+jit.toml: in order, 3 roles.
+
+prod-admin: Everything, for an incident
+  who         everybody in the workspace
+  how long    1m to 1h, 30m unless said otherwise
+  reason      required
+  any length  2 approvals by different people from user group S0ONCALL, U0AAAA1, U0AAAA2, U0AAAA3
+  lapses      after 1h without a decision
+  opens       permission set arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef on account 111122223333
+  opens       permission set arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef on account 444455556666
+  opens       IAM group incident-responders for user breakglass; AWS knows no end for that, the bot makes it
 
 prod-deploy: Deploy to production
   who         user group S0ONCALL, U0AAAA1, U0AAAA4

@@ -330,7 +330,8 @@ role_arn = "arn:aws:iam::111122223333:role/deploy"
  23 | type = "azure-role"
     :        ^^^^^^^^^^^^
     `----
-  help: This version opens aws-sts and demo. Take the target out until yours can open it.
+  help: This version opens aws-sts, aws-identity-center, aws-iam-policy, aws-iam-group and demo.
+        Take the target out until yours can open it.
 
   x There is no target of type "aws_sts"
     ,-[jit.toml:26:8]

@@ -3,14 +3,13 @@
 //!
 //! One policy per grant: writing it is an upsert and removing it twice does no harm, so neither needs to look first.
 
-use aws_sdk_iam::{Client, operation::delete_role_policy::DeleteRolePolicyError};
+use aws_sdk_iam::Client;
 use serde_json::json;
 
 use super::{
     arn::RoleArn,
-    call, count,
+    attempt, call,
     error::{Operation, explain},
-    fault::Fault,
     identity::{GRANT_TAG, deny_policy_name},
 };
 use crate::{domain::ids::GrantId, provider::ProviderError};
@@ -28,14 +27,11 @@ pub(super) async fn put(iam: &Client, role: &RoleArn, grant: GrantId) -> Result<
 /// Takes the policy away; that it is not there, or that the role is gone, is success.
 pub(super) async fn remove(iam: &Client, role: &RoleArn, grant: GrantId) -> Result<(), ProviderError> {
     let request = iam.delete_role_policy().role_name(role.name()).policy_name(deny_policy_name(grant));
-    let Err(error) = request.send().await else {
-        count(Operation::DeleteRolePolicy, "ok");
-        return Ok(());
-    };
-    let fault = Fault::of(&error);
-    count(Operation::DeleteRolePolicy, fault.outcome());
-    let is_gone = error.as_service_error().is_some_and(DeleteRolePolicyError::is_no_such_entity_exception);
-    if is_gone { Ok(()) } else { Err(explain(Operation::DeleteRolePolicy, role, &fault)) }
+    match attempt(Operation::DeleteRolePolicy.name(), request.send()).await {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is("NoSuchEntity") => Ok(()),
+        Err(fault) => Err(explain(Operation::DeleteRolePolicy, role, &fault)),
+    }
 }
 
 /// The policy: the tag is on every session of the grant, and stays on through further roles.

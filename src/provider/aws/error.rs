@@ -3,7 +3,8 @@
 
 use super::{
     arn::RoleArn,
-    fault::{Answer, Cause, Fault},
+    failure::{self, Call, code, is_denied, named_permission, named_side},
+    fault::{Answer, Fault},
 };
 use crate::provider::{ErrorKind, ProviderError};
 
@@ -53,52 +54,16 @@ impl Operation {
 
 /// Words for a failed call on `role`.
 pub(super) fn explain(operation: Operation, role: &RoleArn, fault: &Fault) -> ProviderError {
-    let (kind, words) = match &fault.cause {
-        Cause::Answered(answer) => answered(operation, role, answer),
-        Cause::NoCredentials => (
-            ErrorKind::Unavailable,
-            "the bot has no AWS credentials of its own: give it some (environment, container or instance role), and see \
-             that aws.revoker_role_arn, if set, lets the bot assume it"
-                .to_owned(),
-        ),
-        Cause::TimedOut => (operation.silence(), format!("AWS did not answer {} in time", operation.name())),
-        Cause::Unreachable => {
-            (operation.silence(), format!("the connection to AWS for {} failed or broke off", operation.name()))
-        }
-        Cause::Garbled => (operation.silence(), format!("AWS' answer to {} could not be read", operation.name())),
-        Cause::NotSent => {
-            (ErrorKind::Refused, format!("{} for {role} could not be put together: report this", operation.name()))
-        }
-    };
-    ProviderError { kind, message: with_request_id(words, fault.request_id.as_deref()) }
+    let call = Call { name: operation.name(), subject: &role.to_string(), silence: operation.silence() };
+    failure::explain(call, fault, |answer| answered(operation, role, answer))
 }
 
-fn with_request_id(words: String, request_id: Option<&str>) -> String {
-    match request_id {
-        Some(id) => format!("{words} (AWS request id {id})"),
-        None => words,
-    }
-}
-
-fn answered(operation: Operation, role: &RoleArn, answer: &Answer) -> (ErrorKind, String) {
-    let code = answer.code.as_deref().unwrap_or_default().trim_end_matches("Exception");
+fn answered(operation: Operation, role: &RoleArn, answer: &Answer) -> Option<(ErrorKind, String)> {
     let call = operation.name();
-    match code {
-        "AccessDenied" => (ErrorKind::Denied, denied(operation, role, answer)),
-        "ExpiredToken" | "RequestExpired" => (
-            ErrorKind::Unavailable,
-            format!("AWS says that the bot's own credentials have expired, at {call}: they must be renewed"),
-        ),
-        "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClient"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "AuthFailure"
-        | "InvalidAccessKeyId" => (
-            ErrorKind::Denied,
-            format!("AWS does not accept the bot's own credentials ({code} at {call}): they must be replaced"),
-        ),
+    if is_denied(answer) {
+        return Some((ErrorKind::Denied, denied(operation, role, answer)));
+    }
+    let words = match code(answer) {
         "MalformedPolicyDocument" => (
             ErrorKind::Refused,
             match operation {
@@ -149,31 +114,9 @@ fn answered(operation: Operation, role: &RoleArn, answer: &Answer) -> (ErrorKind
         "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => {
             (ErrorKind::Conflict, format!("somebody else is changing {role} at this moment"))
         }
-        "Throttling"
-        | "Throttled"
-        | "ThrottledRequest"
-        | "RequestThrottled"
-        | "TooManyRequests"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "PriorRequestNotComplete" => throttled(call, answer),
-        _ => by_status(operation, role, answer),
-    }
-}
-
-fn throttled(call: &str, answer: &Answer) -> (ErrorKind, String) {
-    (ErrorKind::Throttled { after: answer.retry_after }, format!("AWS gets too many calls to allow {call} now"))
-}
-
-fn by_status(operation: Operation, role: &RoleArn, answer: &Answer) -> (ErrorKind, String) {
-    let call = operation.name();
-    let code = answer.code.as_deref().unwrap_or("no code");
-    match answer.status {
-        401 | 403 => (ErrorKind::Denied, denied(operation, role, answer)),
-        429 => throttled(call, answer),
-        status @ 500.. => (operation.silence(), format!("AWS failed at {call} (HTTP {status}, {code})")),
-        status => (ErrorKind::Refused, format!("AWS refused {call} for {role} (HTTP {status}, {code})")),
-    }
+        _ => return None,
+    };
+    Some(words)
 }
 
 /// Names the permission that AWS names, or else those that may be meant.
@@ -197,28 +140,6 @@ fn denied(operation: Operation, role: &RoleArn, answer: &Answer) -> String {
              iam:DeleteRolePolicy on this role to the bot, or to the role in aws.revoker_role_arn"
         ),
     }
-}
-
-/// The action in "… is not authorized to perform: sts:TagSession on resource: …".
-fn named_permission(text: &str) -> Option<&str> {
-    let rest = text.split_once("not authorized to perform: ")?.1;
-    let action = rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != ':').next()?;
-    action.contains(':').then_some(action)
-}
-
-/// Which policy stands in the way, when AWS says so.
-fn named_side(text: &str) -> &'static str {
-    [
-        ("service control policy", " (AWS names a service control policy)"),
-        ("resource control policy", " (AWS names a resource control policy)"),
-        ("permissions boundary", " (AWS names a permissions boundary)"),
-        ("session policy", " (AWS names the session policy of the bot's own session)"),
-        ("identity-based policy", " (AWS names the bot's own policy)"),
-        ("resource-based policy", " (AWS names the role's trust policy)"),
-    ]
-    .into_iter()
-    .find_map(|(phrase, words)| text.contains(phrase).then_some(words))
-    .unwrap_or_default()
 }
 
 /// Names the field that AWS finds fault with, without its value.
@@ -247,7 +168,7 @@ fn invalid(role: &RoleArn, answer: &Answer) -> String {
 mod tests {
     use std::{fmt::Write, time::Duration};
 
-    use super::*;
+    use super::{super::fault::Cause, *};
 
     fn role() -> RoleArn {
         RoleArn::parse("arn:aws:iam::111122223333:role/prod-deploy").unwrap()

@@ -10,6 +10,8 @@ use aws_smithy_runtime_api::client::{
     result::{ConnectorError, SdkError},
 };
 
+use super::failure;
+
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -67,6 +69,11 @@ impl Fault {
             _ => error.raw_response().map_or(Cause::Garbled, |raw| Cause::Answered(Answer::of(error, raw))),
         };
         Self { cause, request_id: error.request_id().map(str::to_owned) }
+    }
+
+    /// Whether AWS answered with this error code.
+    pub fn is(&self, code: &str) -> bool {
+        matches!(&self.cause, Cause::Answered(answer) if failure::code(answer) == code)
     }
 
     /// A word for the metrics: AWS' code, or what came in its place.

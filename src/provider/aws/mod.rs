@@ -1,5 +1,5 @@
 //! AWS: sessions of a role, minted when they are claimed (STS), and cut off before their time by a policy on the role
-//! (IAM).
+//! (IAM). What exists in IAM itself while a grant lives is in [`iam`].
 //!
 //! A session ends by itself at the grant's end, since its own policy says so; that does not need the bot. Nothing here is
 //! kept between calls but connections: what is to be done follows from the desire and the moment alone.
@@ -33,11 +33,15 @@ mod console;
 mod deny_policy;
 mod ending;
 mod error;
+mod failure;
 mod fault;
+mod iam;
 mod identity;
 mod revoker;
 mod session_policy;
 mod sts;
+
+pub use iam::AwsIam;
 
 /// Under which key a receipt names the deny policy that is on the role.
 const DENY_POLICY: &str = "deny_policy";
@@ -118,22 +122,11 @@ impl AwsSts {
     /// # Errors
     /// When the settings cannot be used.
     pub async fn connect(settings: Settings, secrets: Arc<dyn Secrets>, tuning: Tuning) -> Result<Self, SetUpError> {
-        let revoker_role = match &settings.revoker_role_arn {
-            Some(arn) => Some(RoleArn::parse(arn).ok_or_else(|| SetUpError::RevokerRole(arn.clone()))?),
-            None => None,
-        };
-        let checks_account = tuning.checks_account.unwrap_or(settings.endpoint_url.is_none());
         let config = load(&settings, &tuning).await;
         let sts = aws_sdk_sts::Client::new(&config);
-        let iam = aws_sdk_iam::Config::new(&config);
+        let revoker = Revoker::new(config, &settings, &tuning)?;
         let console = Console::new(settings.federation_url, settings.issuer, tuning.operation_timeout);
-        Ok(Self {
-            sts: sts.clone(),
-            revoker: Revoker::new(config, iam, sts, revoker_role, checks_account),
-            console: console.map_err(SetUpError::Http)?,
-            secrets,
-            region: settings.region,
-        })
+        Ok(Self { sts, revoker, console: console.map_err(SetUpError::Http)?, secrets, region: settings.region })
     }
 
     /// Mints a session: what both a trial and a claim do.
@@ -233,7 +226,7 @@ fn run_on(at: Timestamp) -> String {
     format!("sessions that were claimed run on until {at}: nothing cuts them off before")
 }
 
-/// Makes a call, counts it and explains its failure.
+/// Makes a call on a role, counts it and explains its failure.
 async fn call<O, E>(
     operation: Operation,
     role: &RoleArn,
@@ -242,20 +235,19 @@ async fn call<O, E>(
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    match request.await {
-        Ok(output) => {
-            count(operation, "ok");
-            Ok(output)
-        }
-        Err(error) => {
-            let fault = Fault::of(&error);
-            count(operation, fault.outcome());
-            Err(explain(operation, role, &fault))
-        }
-    }
+    attempt(operation.name(), request).await.map_err(|fault| explain(operation, role, &fault))
 }
 
-/// Counts a call, with all its attempts as one.
-fn count(operation: Operation, outcome: impl Into<metrics::SharedString>) {
-    metrics::counter!("jit_aws_calls_total", "operation" => operation.name(), "outcome" => outcome.into()).increment(1);
+/// Makes a call and counts it, with all its attempts as one.
+async fn attempt<O, E>(
+    operation: &'static str,
+    request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+) -> Result<O, Fault>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let result = request.await.map_err(|error| Fault::of(&error));
+    let outcome = result.as_ref().map_or_else(Fault::outcome, |_| "ok".to_owned());
+    metrics::counter!("jit_aws_calls_total", "operation" => operation, "outcome" => outcome).increment(1);
+    result
 }

@@ -1,7 +1,7 @@
-//! In whose name, and in which account, deny policies are written.
+//! In whose name, and in which account, policies and memberships in IAM are written.
 //!
-//! IAM changes only the account of the caller. A role of the same name in the wrong account would take the deny and
-//! nothing would be cut off, so the account is made sure of first.
+//! IAM changes only the account of the caller. A role of the same name in the wrong account would take a deny and
+//! nothing would be cut off, so for a role that is named by its ARN the account is made sure of first.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_sdk_iam::Client;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{arn::RoleArn, call, error::Operation};
+use super::{SetUpError, Settings, Tuning, arn::RoleArn, call, error::Operation};
 use crate::provider::{ErrorKind, ProviderError};
 
 /// Gives IAM clients for the account a role is in.
@@ -24,17 +24,30 @@ pub(super) struct Revoker {
 }
 
 impl Revoker {
-    /// `role` is the role to assume for it, in the account of the target; without it the bot acts as itself, in its own
-    /// account. `checks_account` is for emulators, whose accounts are made up.
-    pub fn new(
-        config: SdkConfig,
-        iam: aws_sdk_iam::Config,
-        sts: aws_sdk_sts::Client,
-        role: Option<RoleArn>,
-        checks_account: bool,
-    ) -> Self {
-        let (own_account, by_account) = (OnceCell::new(), Mutex::default());
-        Self { config, iam, sts, role, checks_account, own_account, by_account }
+    /// With `revoker_role_arn`, the role to assume for it; without it the bot acts as itself, in its own account.
+    pub fn new(config: SdkConfig, settings: &Settings, tuning: &Tuning) -> Result<Self, SetUpError> {
+        let role = match &settings.revoker_role_arn {
+            Some(arn) => Some(RoleArn::parse(arn).ok_or_else(|| SetUpError::RevokerRole(arn.clone()))?),
+            None => None,
+        };
+        Ok(Self {
+            iam: aws_sdk_iam::Config::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            config,
+            role,
+            checks_account: tuning.checks_account.unwrap_or(settings.endpoint_url.is_none()),
+            own_account: OnceCell::new(),
+            by_account: Mutex::default(),
+        })
+    }
+
+    /// A client for users, groups and roles that are named without an account: those beside the revoker role, or in the
+    /// bot's own account when there is none.
+    pub async fn client(&self) -> Client {
+        match &self.role {
+            Some(revoker) => self.assuming(revoker).await,
+            None => Client::from_conf(self.iam.clone()),
+        }
     }
 
     /// A client that changes roles in the account of `target`.

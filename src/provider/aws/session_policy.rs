@@ -2,8 +2,10 @@
 //! says, and ends it at the grant's end by the cloud's own clock, whatever STS' shortest session is and whether or not
 //! the bot still runs.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+use crate::domain::time::whole_second;
 
 /// How long a policy that goes with `AssumeRole` may be, in characters of plain text. Source: STS API Reference.
 pub(super) const LONGEST: usize = 2_048;
@@ -40,11 +42,6 @@ pub(super) fn session_policy(scope: Option<&str>, until: Timestamp) -> Result<St
         ));
     }
     Ok(text)
-}
-
-/// `at` without its fraction of a second: policies are written in whole seconds.
-pub(super) fn whole_second(at: Timestamp) -> Timestamp {
-    at - at.subsec_nanosecond().rem_euclid(1_000_000_000).nanoseconds()
 }
 
 fn parse(scope: &str) -> Result<Map<String, Value>, String> {
@@ -95,17 +92,6 @@ mod tests {
             assert_eq!(policy["Statement"][0]["Action"], "s3:*");
             assert_eq!(policy["Statement"][1]["Effect"], "Deny");
             assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
-        }
-    }
-
-    #[test]
-    fn a_fraction_of_a_second_is_cut_off() {
-        for (until, written) in [
-            ("2026-11-21T12:00:00.999999Z", "2026-11-21T12:00:00Z"),
-            ("2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z"),
-            ("1969-12-31T23:59:58.5Z", "1969-12-31T23:59:58Z"),
-        ] {
-            assert_eq!(whole_second(at(until)).to_string(), written);
         }
     }
 

@@ -17,10 +17,10 @@ use super::{
     call,
     error::Operation,
     identity::{GRANT_TAG, session_name, source_identity},
-    session_policy::{session_policy, whole_second},
+    session_policy::session_policy,
 };
 use crate::{
-    domain::{access, catalog::AwsSts as Target},
+    domain::{access, catalog::AwsSts as Target, time::whole_second},
     provider::{Credentials, ErrorKind, ProviderError, Receipt, Secrets, Work},
 };
 

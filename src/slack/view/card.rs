@@ -56,6 +56,7 @@ fn awaiting(draft: Draft, story: &Story) -> Draft {
         let stricter = if enough { ": not enough any more, the policy has changed since it was asked" } else { "" };
         draft.say(format!("Approved so far by {}{stricter}", words::people(&story.approvals)))
     };
+    let draft = caveats(draft, story);
     let about = format!("{}: {} for {}", request.code.request(), request.role, time::short(request.duration()));
     draft.button("Approve", Button::Approve(request.id), &about, Weight::Primary).button(
         "Deny",
@@ -73,7 +74,7 @@ fn approved(draft: Draft, story: &Story) -> Draft {
     let draft = draft.say(format!("*Approved* by {approvers} on {}", words::moment(grant.starts_at)));
     let draft = standing(draft, story, grant);
     match grant.state {
-        GrantState::Applying | GrantState::Active { .. } => draft.button(
+        GrantState::Applying | GrantState::Active { .. } => caveats(draft, story).button(
             "Revoke",
             Button::Revoke(grant.id),
             &format!("{}: {}", grant.code.grant(), grant.role),
@@ -95,6 +96,11 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
     };
     story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)))
+}
+
+/// What people should know about how the accesses end, in small print.
+pub(super) fn caveats(draft: Draft, story: &Story) -> Draft {
+    story.caveats().into_iter().fold(draft, |draft, caveat| draft.note(words::caveat(caveat)))
 }
 
 /// Why a grant ends, for a sentence.
@@ -142,4 +148,60 @@ fn small_print(request: &Request) -> String {
         words::approvals(verdict.quorum.get()),
         words::moment(request.asked_at),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, num::NonZeroU8, time::Duration};
+
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        domain::{
+            catalog::{AwsIamGroup, AwsIamPolicy, IamPrincipal, Target},
+            ids::{Code, RequestId},
+            policy::Verdict,
+            request::ResolvedTargets,
+        },
+        slack::view::holder,
+    };
+
+    fn asked_for(targets: Vec<Target>) -> Story {
+        let verdict = Verdict {
+            rule: 1,
+            up_to: None,
+            quorum: NonZeroU8::MIN,
+            approvers: Default::default(),
+            self_approval: false,
+            duration: Duration::from_mins(30),
+            approval_timeout: Duration::from_hours(1),
+            policy: String::new(),
+        };
+        let request = Request {
+            id: RequestId(Uuid::nil()),
+            code: Code::of(Uuid::nil(), 4),
+            requester: "U0AAAA1".into(),
+            role: "incident".into(),
+            reason: "OPS-1".to_owned(),
+            asked_at: Timestamp::UNIX_EPOCH,
+            decide_by: Timestamp::UNIX_EPOCH,
+            verdict,
+            targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets }),
+            state: RequestState::Awaiting,
+        };
+        Story { request, approvals: BTreeSet::new(), grant: None, accesses: Vec::new() }
+    }
+
+    #[test]
+    fn what_has_no_end_of_its_own_is_said_once_before_anybody_approves() {
+        let words = "AWS does not end a group membership by itself";
+        let groups = ["admins", "auditors"].map(|group| Target::AwsIamGroup(AwsIamGroup::new("anna", group)));
+        assert_eq!(card(&asked_for(groups.into())).text.matches(words).count(), 1);
+        let policy = AwsIamPolicy::new(IamPrincipal::User("anna".to_owned()), String::new());
+        let story = asked_for(vec![Target::AwsIamPolicy(policy)]);
+        assert!(!card(&story).text.contains(words));
+        assert!(holder::holder(&story).is_none());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Story,
-    card::{cause_words, denier, objection},
+    card::{cause_words, caveats, denier, objection},
     draft::{Draft, Weight},
     words,
 };
@@ -83,6 +83,7 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         words::escape(grant.role.as_str()),
         words::moment(grant.ends_at)
     ));
+    let draft = caveats(draft, story);
     let mints = story.accesses.iter().any(|access| access.target.nature() == Nature::Session);
     let draft =
         if mints {

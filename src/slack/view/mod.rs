@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{
     access::Access,
+    aws::Caveat,
     catalog::{EarlyEnd, Nature, Target},
     grant::Grant,
     ids::UserId,
@@ -36,6 +37,13 @@ pub struct Story {
 }
 
 impl Story {
+    /// What people should know about how the accesses end, each thing once.
+    fn caveats(&self) -> BTreeSet<Caveat> {
+        let resolved = self.request.targets.iter().flat_map(|targets| &targets.resolved);
+        let opened = self.accesses.iter().map(|access| &access.target);
+        resolved.chain(opened).filter_map(Target::caveat).collect()
+    }
+
     /// What stands in the way of the accesses just now, in words for people.
     fn notes(&self) -> Vec<&str> {
         self.accesses.iter().filter_map(|access| access.note.as_deref()).collect()

@@ -4,6 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     domain::{
+        aws::Caveat,
         ids::{UserGroupId, UserId},
         people::Circle,
         policy::Verdict,
@@ -21,6 +22,17 @@ const BRIEF: usize = 300;
 #[must_use]
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// What people should know about how an access ends.
+#[must_use]
+pub fn caveat(caveat: Caveat) -> &'static str {
+    match caveat {
+        Caveat::GroupHasNoEnd => {
+            "AWS does not end a group membership by itself: it lasts until I have taken it away, which I try at the end \
+             and from then on until it is gone."
+        }
+    }
 }
 
 /// Somebody's own words within a line of ours: in a code span, where nothing is formatted, on one line, and cut short.

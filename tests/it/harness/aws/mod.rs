@@ -30,6 +30,7 @@ mod faults;
 mod federation;
 pub mod iam;
 mod moto;
+pub mod principals;
 mod proxy;
 mod record;
 

@@ -1,0 +1,87 @@
+//! AWS targets by what they open: one name for each thing, made here and nowhere else.
+
+use std::fmt;
+
+use super::catalog::{AwsIamGroup, AwsIamPolicy, AwsIdentityCenter, IamPrincipal, Target};
+
+impl AwsIdentityCenter {
+    /// A permission set on an account, or on those of an organisational unit.
+    #[must_use]
+    pub fn new(account: &str, permission_set_arn: &str, cut_off_sessions: bool) -> Self {
+        Self {
+            account: account.to_owned(),
+            permission_set_arn: permission_set_arn.to_owned(),
+            cut_off_sessions,
+            resource: format!("{account}|{permission_set_arn}"),
+        }
+    }
+}
+
+impl AwsIamPolicy {
+    /// A policy on a user or a role.
+    #[must_use]
+    pub fn new(on: IamPrincipal, policy: String) -> Self {
+        let resource = match &on {
+            IamPrincipal::User(name) => format!("user/{name}"),
+            IamPrincipal::Role(name) => format!("role/{name}"),
+        };
+        Self { on, policy, resource }
+    }
+}
+
+impl AwsIamGroup {
+    /// The membership of a user in a group.
+    #[must_use]
+    pub fn new(user: &str, group: &str) -> Self {
+        Self { user: user.to_owned(), group: group.to_owned(), resource: format!("group/{group}|user/{user}") }
+    }
+}
+
+impl IamPrincipal {
+    /// How many characters the inline policies of one of these may have together, white space not counted.
+    /// Source: IAM User Guide, "IAM and AWS STS quotas".
+    #[must_use]
+    pub fn room(&self) -> usize {
+        match self {
+            Self::User(_) => 2_048,
+            Self::Role(_) => 10_240,
+        }
+    }
+}
+
+impl fmt::Display for IamPrincipal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "IAM user {name}"),
+            Self::Role(name) => write!(f, "IAM role {name}"),
+        }
+    }
+}
+
+/// Something about how an access ends that people should know before they say yes to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caveat {
+    /// The cloud does not end a membership of a group by itself: it lasts until the bot has taken it away.
+    GroupHasNoEnd,
+}
+
+impl Target {
+    /// Who has it, where the target itself says so: then all who ask for it share it.
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        match self {
+            Self::AwsIamGroup(membership) => Some(&membership.user),
+            Self::AwsSts(_) | Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::Demo(_) => None,
+        }
+    }
+
+    /// What people should know about its end.
+    #[must_use]
+    pub fn caveat(&self) -> Option<Caveat> {
+        match self {
+            Self::AwsIamGroup(_) => Some(Caveat::GroupHasNoEnd),
+            // what an assignment in Identity Center leaves running depends on its permission set: only the cloud knows
+            Self::AwsSts(_) | Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::Demo(_) => None,
+        }
+    }
+}
