@@ -36,12 +36,11 @@ async fn a_permission_that_is_missing_is_named_to_those_who_can_mend_it() {
       GRANT-CODE *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
-    let told = world.screen("audit");
-    insta::assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().join("\n"), @r"
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #6 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #5 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: it could not be granted: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #4 seal
+    let told = world.feed();
+    insta::assert_snapshot!(told.lines().rev().take(3).collect::<Vec<_>>().join("\n"), @r"
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #6 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #5 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: it could not be granted: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #4 seal
     ");
     requester.types("/jit status").await;
     assert!(world.private(&requester).starts_with("You have no request waiting and no access."));

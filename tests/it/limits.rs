@@ -125,7 +125,7 @@ async fn letters_that_grow_on_the_way_leave_every_line_of_the_feed_whole() {
 
 #[tokio::test]
 async fn a_list_of_very_many_roles_is_cut_and_says_so() {
-    let roles: String = (0..80)
+    let roles: Vec<String> = (0..80)
         .map(|place| {
             let description = "What it is good for. ".repeat(12);
             format!(
@@ -135,7 +135,7 @@ async fn a_list_of_very_many_roles_is_cut_and_says_so() {
             )
         })
         .collect();
-    let world = World::with(|config| format!("{config}{roles}")).await;
+    let world = World::with(|config| config + &roles.concat()).await;
     let [requester] = world.people(["requester"]);
     let answer = world.told(&requester, "/jit list").await;
     insta::assert_snapshot!(answer.lines().next_back().unwrap(), @"… and 59 more");

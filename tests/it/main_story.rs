@@ -70,22 +70,16 @@ async fn access_is_asked_for_approved_claimed_and_ends_by_itself() {
       *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: its time is over.
       GRANT-CODE · approved by @approver
     ");
-    insta::assert_snapshot!(world.screen("audit"), @r"
-    jit:
-      2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
-    jit:
-      2026-11-21 12:00:00 UTC *REQ-CODE* *granted* by @approver until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #4 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *live* until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · approved by @approver · #5 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *credentials claimed* by @requester to use in a shell: `ASIA…` on `arn:aws:iam::123456789012:role/prod-deploy`, until 2026-11-21 12:30:00 UTC · #6 seal
-    jit:
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *ending*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #7 seal
-    jit:
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #8 seal
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *ended*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #9 seal
+    insta::assert_snapshot!(world.feed(), @r"
+    2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
+    2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
+    2026-11-21 12:00:00 UTC *REQ-CODE* *granted* by @approver until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #4 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *live* until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · approved by @approver · #5 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *credentials claimed* by @requester to use in a shell: `ASIA…` on `arn:aws:iam::123456789012:role/prod-deploy`, until 2026-11-21 12:30:00 UTC · #6 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *ending*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #7 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #8 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *ended*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #9 seal
     ");
     assert!(!world.cloud.can(&key, "s3:GetObject", world.now()).await);
     world.finish().await;

@@ -69,6 +69,12 @@ impl World {
         }
     }
 
+    /// The lines of the audit channel. Which of them share a message depends on how fast jobs run beside each other.
+    pub fn feed(&self) -> String {
+        let screen = self.screen("audit");
+        screen.lines().filter(|line| *line != "jit:").map(str::trim_start).collect::<Vec<_>>().join("\n")
+    }
+
     /// The newest card in the channel for requests.
     pub fn newest_card(&self) -> Message {
         self.slack.channel("requests").messages().pop().expect("a card")
