@@ -73,7 +73,7 @@ pub(super) fn explain(operation: Operation, role: &RoleArn, fault: &Fault) -> Pr
     ProviderError { kind, message: with_request_id(words, fault.request_id.as_deref()) }
 }
 
-fn with_request_id(words: String, request_id: Option<&str>) -> String {
+pub(super) fn with_request_id(words: String, request_id: Option<&str>) -> String {
     match request_id {
         Some(id) => format!("{words} (AWS request id {id})"),
         None => words,
@@ -200,7 +200,7 @@ fn denied(operation: Operation, role: &RoleArn, answer: &Answer) -> String {
 }
 
 /// The action in "… is not authorized to perform: sts:TagSession on resource: …".
-fn named_permission(text: &str) -> Option<&str> {
+pub(super) fn named_permission(text: &str) -> Option<&str> {
     let rest = text.split_once("not authorized to perform: ")?.1;
     let action = rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != ':').next()?;
     action.contains(':').then_some(action)

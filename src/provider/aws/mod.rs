@@ -22,10 +22,11 @@ use self::{
     error::{Operation, explain},
     fault::Fault,
     identity::deny_policy_name,
+    identity_center::Quota,
     revoker::Revoker,
     sts::{Minted, Order, parse_role, refused},
 };
-use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Secrets, Work};
+use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Receipt, Secrets, Work};
 use crate::domain::catalog::{AwsSts as RoleTarget, Target};
 
 mod arn;
@@ -35,6 +36,7 @@ mod ending;
 mod error;
 mod fault;
 mod identity;
+pub mod identity_center;
 mod revoker;
 mod session_policy;
 mod sts;
@@ -76,6 +78,8 @@ pub struct Tuning {
     /// Whether to make sure of the account before a deny policy is written as the bot itself. An emulator's accounts are
     /// made up, so by default this is done only without `endpoint_url`.
     pub checks_account: Option<bool>,
+    /// What Identity Center allows, used by all that this process does.
+    pub quota: Arc<Quota>,
 }
 
 impl Default for Tuning {
@@ -88,6 +92,7 @@ impl Default for Tuning {
             first_backoff: Duration::from_millis(500),
             credentials: None,
             checks_account: None,
+            quota: Arc::default(),
         }
     }
 }
@@ -123,7 +128,7 @@ impl AwsSts {
             None => None,
         };
         let checks_account = tuning.checks_account.unwrap_or(settings.endpoint_url.is_none());
-        let config = load(&settings, &tuning).await;
+        let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
         let sts = aws_sdk_sts::Client::new(&config);
         let iam = aws_sdk_iam::Config::new(&config);
         let console = Console::new(settings.federation_url, settings.issuer, tuning.operation_timeout);
@@ -147,7 +152,7 @@ impl AwsSts {
         let mut receipt = work.receipt.clone();
         let tidy_at = match ending::step(target.early_end, end, work.now) {
             Step::Nothing => None,
-            Step::Wait { at } => return Ok(Progress::LookAgain { at, because: run_on(at) }),
+            Step::Wait { at } => return Ok(Progress::LookAgain { at, because: run_on(at), receipt: Receipt::default() }),
             Step::Leave { tidy_at } => Some(tidy_at),
             Step::CutOff { tidy_at } => {
                 let role = parse_role(target)?;
@@ -195,7 +200,8 @@ impl Provider for AwsSts {
     }
 }
 
-async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
+/// What every client needs.
+async fn load(region: &str, endpoint_url: Option<&Url>, tuning: &Tuning) -> aws_config::SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(tuning.connect_timeout)
         .operation_attempt_timeout(tuning.attempt_timeout)
@@ -204,13 +210,13 @@ async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
     // pinned: a newer version may wait and retry in other ways
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(Region::new(settings.region.clone()))
+        .region(Region::new(region.to_owned()))
         .timeout_config(timeouts)
         .retry_config(retries);
     if let Ok(name) = AppName::new("jit") {
         loader = loader.app_name(name);
     }
-    if let Some(url) = &settings.endpoint_url {
+    if let Some(url) = endpoint_url {
         loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
     }
     if let Some(credentials) = &tuning.credentials {
