@@ -115,10 +115,7 @@ fn counts(access: &Access) -> bool {
 
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
-    let owed: Vec<Claimant> = claimants
-        .into_iter()
-        .filter(|it| counts(&it.access))
-        .collect();
+    let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
         return Ok(Outcome::Done);
     };

@@ -2,4 +2,6 @@
 
 mod aws_sts;
 mod harness;
+mod identity_center;
+mod identity_center_facts;
 mod main_story;

@@ -152,7 +152,9 @@ impl AwsSts {
         let mut receipt = work.receipt.clone();
         let tidy_at = match ending::step(target.early_end, end, work.now) {
             Step::Nothing => None,
-            Step::Wait { at } => return Ok(Progress::LookAgain { at, because: run_on(at), receipt: Receipt::default() }),
+            Step::Wait { at } => {
+                return Ok(Progress::LookAgain { at, because: run_on(at), receipt: Receipt::default() });
+            }
             Step::Leave { tidy_at } => Some(tidy_at),
             Step::CutOff { tidy_at } => {
                 let role = parse_role(target)?;

@@ -102,9 +102,11 @@ impl Organizations {
         let fault = |cause| Fault { cause, request_id: None };
         let headers = self.signed(operation, body, now).await.map_err(fault)?;
         let request = headers.into_iter().fold(self.http.post(&self.url), |it, (name, value)| it.header(name, value));
-        let answer = request.body(body.to_owned()).send().await.map_err(|error| {
-            fault(if error.is_timeout() { Cause::TimedOut } else { Cause::Unreachable })
-        })?;
+        let answer = request
+            .body(body.to_owned())
+            .send()
+            .await
+            .map_err(|error| fault(if error.is_timeout() { Cause::TimedOut } else { Cause::Unreachable }))?;
         let header = |name| answer.headers().get(name).and_then(|it| it.to_str().ok()).map(str::to_owned);
         let (status, request_id, kind) = (answer.status(), header("x-amzn-requestid"), header("x-amzn-errortype"));
         let text = answer.text().await.map_err(|_| fault(Cause::Unreachable))?;
@@ -114,7 +116,8 @@ impl Organizations {
         let said: Value = serde_json::from_str(&text).unwrap_or_default();
         let part = |names: [&str; 2]| names.iter().find_map(|name| said[*name].as_str()).map(str::to_owned);
         let code = kind.or_else(|| part(["__type", "code"]));
-        let code = code.map(|code| code.rsplit('#').next().unwrap_or(&code).split(':').next().unwrap_or_default().to_owned());
+        let code =
+            code.map(|code| code.rsplit('#').next().unwrap_or(&code).split(':').next().unwrap_or_default().to_owned());
         let text = part(["Message", "message"]).unwrap_or_default();
         let answer = Answer { status: status.as_u16(), code, text, retry_after: None };
         Err(Fault { cause: Cause::Answered(answer), request_id })
@@ -139,7 +142,8 @@ impl Organizations {
             .into();
         let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = SignableRequest::new("POST", &self.url, named, SignableBody::Bytes(body.as_bytes()));
-        let (signature, _) = sign(request.map_err(|_| Cause::NotSent)?, &params).map_err(|_| Cause::NotSent)?.into_parts();
+        let (signature, _) =
+            sign(request.map_err(|_| Cause::NotSent)?, &params).map_err(|_| Cause::NotSent)?.into_parts();
         headers.extend(signature.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(headers)
     }

@@ -6,8 +6,8 @@
 use aws_sdk_ssoadmin::{
     Client,
     types::{
-        AccountAssignmentOperationStatus as Operated, ListAccountAssignmentsFilter, OperationStatusFilter, PrincipalType,
-        ProvisionTargetType, StatusValues, TargetType,
+        AccountAssignmentOperationStatus as Operated, ListAccountAssignmentsFilter, OperationStatusFilter,
+        PrincipalType, ProvisionTargetType, StatusValues, TargetType,
     },
 };
 
@@ -103,8 +103,8 @@ impl Wire {
                 .set_next_token(next);
             let page = call(quota, Operation::ListAssignmentsOfUser, &it.words(), request.send()).await?;
             for one in page.account_assignments() {
-                let fits = one.account_id() == Some(&it.account)
-                    && one.permission_set_arn() == Some(&it.permission_set_arn);
+                let fits =
+                    one.account_id() == Some(&it.account) && one.permission_set_arn() == Some(&it.permission_set_arn);
                 match one.principal_type() {
                     Some(PrincipalType::User) if fits && one.principal_id() == Some(&it.user_id) => {
                         return Ok(Seen::Assigned);

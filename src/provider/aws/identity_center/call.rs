@@ -110,9 +110,7 @@ impl From<Halt> for ProviderError {
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Failed(error) => error,
-            Halt::Pace(wait) => {
-                Self { kind: ErrorKind::Throttled { after: Some(wait) }, message: OWN_PACE.to_owned() }
-            }
+            Halt::Pace(wait) => Self { kind: ErrorKind::Throttled { after: Some(wait) }, message: OWN_PACE.to_owned() },
         }
     }
 }

@@ -77,7 +77,13 @@ impl IdentityCenter {
     }
 
     /// Changes the policy and brings it to the account; nothing when that is done.
-    async fn edit(&self, work: &Work, notes: &mut Notes, it: &Assignment, edit: Edit) -> Result<Option<Progress>, Halt> {
+    async fn edit(
+        &self,
+        work: &Work,
+        notes: &mut Notes,
+        it: &Assignment,
+        edit: Edit,
+    ) -> Result<Option<Progress>, Halt> {
         let writer = it.writer();
         let status = match notes.request.clone() {
             Some(request @ Request::Provision(_)) => {
@@ -89,7 +95,8 @@ impl IdentityCenter {
         let status = match status {
             Status::Forgotten => {
                 let wait = |at| {
-                    let because = format!("waiting for its turn to change permission set {}", short(&it.permission_set_arn));
+                    let because =
+                        format!("waiting for its turn to change permission set {}", short(&it.permission_set_arn));
                     Progress::LookAgain { at, because, receipt: notes.receipt() }
                 };
                 if let Err(at) = self.quota.turn(&it.account, &writer, Change::Remove, work.now) {
@@ -130,7 +137,8 @@ impl IdentityCenter {
             Status::Failed(reason) => {
                 self.quota.done(&it.account, &writer);
                 notes.failed();
-                let because = format!("AWS could not bring a changed policy to {}: {reason}; it is tried again", it.words());
+                let because =
+                    format!("AWS could not bring a changed policy to {}: {reason}; it is tried again", it.words());
                 let at = work.now + wait_after(notes.failures);
                 Ok(Some(Progress::LookAgain { at, because, receipt: notes.receipt() }))
             }

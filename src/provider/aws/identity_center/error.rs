@@ -24,7 +24,8 @@ pub(super) fn explain(operation: Operation, about: &str, fault: &Fault) -> Provi
         Cause::Answered(answer) => answered(operation, about, answer),
         Cause::NoCredentials => (
             ErrorKind::Unavailable,
-            "the bot has no AWS credentials of its own: give it some (environment, container or instance role)".to_owned(),
+            "the bot has no AWS credentials of its own: give it some (environment, container or instance role)"
+                .to_owned(),
         ),
         Cause::TimedOut => (operation.silence(), format!("AWS did not answer {call} in time")),
         Cause::Unreachable => (operation.silence(), format!("the connection to AWS for {call} failed or broke off")),
@@ -56,9 +57,10 @@ fn answered(operation: Operation, about: &str, answer: &Answer) -> (ErrorKind, S
         "ResourceNotFound" | "ParentNotFound" | "OrganizationalUnitNotFound" => {
             (ErrorKind::NotFound, not_found(operation, about))
         }
-        "Conflict" if operation == Operation::GetUserId => {
-            (ErrorKind::Refused, format!("there is more than one {about}: set person.aws_identity_center to the user name of the right one"))
-        }
+        "Conflict" if operation == Operation::GetUserId => (
+            ErrorKind::Refused,
+            format!("there is more than one {about}: set person.aws_identity_center to the user name of the right one"),
+        ),
         "Conflict" | "ConcurrentModification" => (
             ErrorKind::Conflict,
             format!("AWS is still busy with an earlier change to {about} ({call}); it is tried again"),
@@ -70,11 +72,16 @@ fn answered(operation: Operation, about: &str, answer: &Answer) -> (ErrorKind, S
         "Validation" if operation == Operation::PutInlinePolicy => (ErrorKind::Refused, too_long(about)),
         "Validation" | "InvalidInput" => (
             ErrorKind::Refused,
-            format!("AWS finds {call} for {about} invalid: see that account and permission_set_arn of the target are right"),
+            format!(
+                "AWS finds {call} for {about} invalid: see that account and permission_set_arn of the target are right"
+            ),
         ),
-        "Throttling" | "Throttled" | "ThrottledRequest" | "RequestThrottled" | "TooManyRequests" | "RequestLimitExceeded" => {
-            throttled(call, answer)
-        }
+        "Throttling"
+        | "Throttled"
+        | "ThrottledRequest"
+        | "RequestThrottled"
+        | "TooManyRequests"
+        | "RequestLimitExceeded" => throttled(call, answer),
         _ => by_status(operation, about, answer),
     }
 }
@@ -102,7 +109,9 @@ fn denied(operation: Operation, about: &str, answer: &Answer) -> String {
         Operation::ListAccounts | Operation::ListUnits => {
             "it must run in the organization's management account or in one that Identity Center is delegated to"
         }
-        Operation::GetUserId => "it must run in Identity Center's own account or the one it is delegated to, in its home region",
+        Operation::GetUserId => {
+            "it must run in Identity Center's own account or the one it is delegated to, in its home region"
+        }
         Operation::CreateAssignment
         | Operation::DeleteAssignment
         | Operation::PutInlinePolicy
@@ -127,7 +136,10 @@ fn denied(operation: Operation, about: &str, answer: &Answer) -> String {
 fn not_found(operation: Operation, about: &str) -> String {
     match operation {
         Operation::ListAccounts | Operation::ListUnits => format!("there is no {about} in the organization"),
-        Operation::CreationStatus | Operation::DeletionStatus | Operation::ProvisioningStatus | Operation::ListCreations => {
+        Operation::CreationStatus
+        | Operation::DeletionStatus
+        | Operation::ProvisioningStatus
+        | Operation::ListCreations => {
             format!("AWS no longer knows the request about {about}")
         }
         Operation::GetUserId => format!("there is no {about}"),
@@ -218,7 +230,8 @@ mod tests {
             assert!(!error.message.contains("secret"));
             writeln!(page, "{} {} -> {:?}\n    {}", operation.name(), fault.outcome(), error.kind, error).unwrap();
         }
-        let more_than_one = explain(GetUserId, "user with e-mail a@b.c in Identity Center", &answer(400, "ConflictException", ""));
+        let more_than_one =
+            explain(GetUserId, "user with e-mail a@b.c in Identity Center", &answer(400, "ConflictException", ""));
         writeln!(page, "{:?} {more_than_one}", more_than_one.kind).unwrap();
         insta::assert_snapshot!(page);
     }

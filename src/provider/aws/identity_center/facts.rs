@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn aws_writes_durations_as_iso_8601() {
-        for (text, expected) in [("PT1H", Some(3_600)), ("PT8H30M", Some(30_600)), ("PT12H", Some(43_200)), ("1h!", None)] {
+        for (text, expected) in
+            [("PT1H", Some(3_600)), ("PT8H30M", Some(30_600)), ("PT12H", Some(43_200)), ("1h!", None)]
+        {
             assert_eq!(duration(text), expected.map(Duration::from_secs), "{text}");
         }
     }

@@ -96,7 +96,8 @@ impl IdentityCenter {
         let reading = aws_sdk_ssoadmin::Client::new(&config);
         let once = aws_sdk_ssoadmin::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
         let people = aws_sdk_identitystore::Client::new(&config);
-        let http = reqwest::Client::builder().timeout(tuning.attempt_timeout).build().map_err(super::SetUpError::Http)?;
+        let http =
+            reqwest::Client::builder().timeout(tuning.attempt_timeout).build().map_err(super::SetUpError::Http)?;
         let endpoint_url = settings.endpoint_url.as_ref().map(Url::as_str);
         Ok(Self {
             organizations: Organizations::new(&config, http, &settings.region, endpoint_url),
@@ -226,7 +227,8 @@ impl IdentityCenter {
                 .max_results(100)
                 .set_next_token(next);
             let page = call(&self.quota, Operation::ListAssignments, &about, request.send()).await?;
-            let direct = page.account_assignments().iter().filter(|it| it.principal_type() == Some(&PrincipalType::User));
+            let direct =
+                page.account_assignments().iter().filter(|it| it.principal_type() == Some(&PrincipalType::User));
             users.extend(direct.filter_map(|it| it.principal_id()).map(str::to_owned));
             next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if next.is_none() {

@@ -54,7 +54,9 @@ impl IdentityCenter {
                     return Ok(Some(self.poll_again(work, notes.clone(), &because)));
                 }
                 (_, Status::Running) => return Ok(Some(self.poll_again(work, notes.clone(), &being_removed(it)))),
-                (Request::Delete(_), Status::Succeeded) => return self.verify(work, notes, it, may_be_on_its_way).await,
+                (Request::Delete(_), Status::Succeeded) => {
+                    return self.verify(work, notes, it, may_be_on_its_way).await;
+                }
                 (Request::Delete(_), Status::Failed(reason)) if is_final(&reason) => {
                     return self.verify(work, notes, it, may_be_on_its_way).await;
                 }
