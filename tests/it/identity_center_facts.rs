@@ -158,4 +158,6 @@ async fn an_inventory_costs_a_call_for_each_place_and_hundred_people() {
     let ours = Live { resource: access.work.key.resource.clone(), principal: story.user.clone(), grant: None };
     assert!(found.contains(&ours));
     assert_eq!(story.cloud.actions().len() - before, 3);
+    assert!(story.aws.inventory(&[]).await.unwrap().is_empty());
+    assert_eq!(story.cloud.actions().len() - before, 3);
 }

@@ -6,8 +6,8 @@
 use aws_sdk_ssoadmin::{
     Client,
     types::{
-        AccountAssignmentOperationStatus as Operated, ListAccountAssignmentsFilter, OperationStatusFilter,
-        PrincipalType, ProvisionTargetType, StatusValues, TargetType,
+        AccountAssignment, AccountAssignmentOperationStatus as Operated, ListAccountAssignmentsFilter,
+        OperationStatusFilter, PrincipalType, ProvisionTargetType, StatusValues, TargetType,
     },
 };
 
@@ -116,6 +116,30 @@ impl Wire {
             next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if next.is_none() {
                 return Ok(seen);
+            }
+        }
+    }
+
+    /// Which users have a target's permission set directly, by whomever.
+    pub async fn assigned(&self, quota: &Quota, instance_arn: &str, target: &Target) -> Result<Vec<String>, Halt> {
+        let about = format!("permission set {} in account {}", short(&target.permission_set_arn), target.account);
+        let (mut users, mut next) = (Vec::new(), None);
+        loop {
+            let request = self
+                .reading
+                .list_account_assignments()
+                .instance_arn(instance_arn)
+                .account_id(&target.account)
+                .permission_set_arn(&target.permission_set_arn)
+                .max_results(100)
+                .set_next_token(next);
+            let page = call(quota, Operation::ListAssignments, &about, request.send()).await?;
+            let is_user = |it: &&AccountAssignment| it.principal_type() == Some(&PrincipalType::User);
+            let direct = page.account_assignments().iter().filter(is_user);
+            users.extend(direct.filter_map(AccountAssignment::principal_id).map(str::to_owned));
+            next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if next.is_none() {
+                return Ok(users);
             }
         }
     }

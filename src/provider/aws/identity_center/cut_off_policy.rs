@@ -98,7 +98,7 @@ mod tests {
     fn the_rest_of_the_policy_stays() {
         let theirs = r#"{"Statement":[{"Action":"s3:*","Effect":"Allow","Resource":"*"}],"Version":"2012-10-17"}"#;
         let one = with(theirs, &it("u-1"), at("12:00:00.3")).unwrap();
-        insta::assert_snapshot!(one, @"");
+        insta::assert_snapshot!(one, @r#"{"Statement":[{"Action":"s3:*","Effect":"Allow","Resource":"*"},{"Action":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-11-21T12:00:01Z"},"StringEquals":{"aws:PrincipalAccount":"111122223333","identitystore:userId":"u-1"}},"Effect":"Deny","Resource":"*","Sid":"JitCutOff111122223333u1"}],"Version":"2012-10-17"}"#);
         let both = with(&one, &it("u-2"), at("12:00:05")).unwrap();
         let renewed = with(&both, &it("u-1"), at("13:00:00")).unwrap();
         assert_eq!(renewed.matches("JitCutOff").count(), 2);

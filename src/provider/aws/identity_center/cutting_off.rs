@@ -127,7 +127,7 @@ impl IdentityCenter {
                     Edit::Add => format!("AWS is cutting off running sessions of {}", it.words()),
                     Edit::TakeOut => format!("AWS is removing what cut off sessions of {}", it.words()),
                 };
-                Ok(Some(self.poll_again(work, notes.clone(), &because)))
+                Ok(Some(notes.clone().poll_again(work.now, &because)))
             }
             Status::Succeeded => {
                 self.quota.done(&it.account, &writer);

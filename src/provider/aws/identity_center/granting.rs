@@ -23,7 +23,7 @@ impl IdentityCenter {
             self.quota.holds(&it.account, &it.writer(), Change::Create, work.now);
             let status = self.wire.poll(&self.quota, &it, &request).await?;
             match (request, status) {
-                (_, Status::Running) => return Ok(self.poll_again(work, notes, &being_granted(&it))),
+                (_, Status::Running) => return Ok(notes.poll_again(work.now, &being_granted(&it))),
                 (Request::Create(_), status @ (Status::Succeeded | Status::Failed(_))) => {
                     return self.answered(work, notes, &it, status);
                 }
@@ -41,7 +41,7 @@ impl IdentityCenter {
             {
                 notes.created = Some(id.clone());
                 notes.began(Request::Create(id));
-                return Ok(self.poll_again(work, notes, &being_granted(&it)));
+                return Ok(notes.poll_again(work.now, &being_granted(&it)));
             }
             if self.wire.look(&self.quota, &it).await? == Seen::Assigned {
                 return Ok(self.granted(notes, &it));
@@ -64,7 +64,7 @@ impl IdentityCenter {
                 notes.created = Some(id.clone());
                 notes.began(Request::Create(id));
                 match status {
-                    Status::Running | Status::Forgotten => Ok(self.poll_again(work, notes, &being_granted(it))),
+                    Status::Running | Status::Forgotten => Ok(notes.poll_again(work.now, &being_granted(it))),
                     Status::Succeeded | Status::Failed(_) => self.answered(work, notes, it, status),
                 }
             }

@@ -13,7 +13,6 @@ use std::{
 
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
-use aws_sdk_ssoadmin::types::PrincipalType;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use url::Url;
@@ -21,9 +20,9 @@ use url::Url;
 use self::{
     accounts::Organizations,
     assignment::{Assignment, Seen, Wire},
-    call::{Halt, OWN_PACE, Operation, call},
+    call::{Halt, OWN_PACE},
     error::refused,
-    facts::{Facts, short},
+    facts::Facts,
     notes::Notes,
     quota::Change,
 };
@@ -179,13 +178,6 @@ impl IdentityCenter {
         .into())
     }
 
-    fn poll_again(&self, work: &Work, mut notes: Notes, because: &str) -> Progress {
-        let seconds = (1 << notes.polls.min(4)).min(15);
-        notes.polls += 1;
-        let at = work.now + SignedDuration::from_secs(seconds);
-        Progress::LookAgain { at, because: because.to_owned(), receipt: notes.receipt() }
-    }
-
     fn know(&self, it: &Assignment, known: Known, now: Timestamp) {
         let mut all = self.all_known();
         all.retain(|_, (_, since)| now.duration_since(*since) < REFUSAL_LASTS);
@@ -210,31 +202,6 @@ impl IdentityCenter {
 
     fn all_known(&self) -> MutexGuard<'_, HashMap<Assignment, (Known, Timestamp)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn assigned(&self, target: &PermissionSetTarget) -> Result<Vec<String>, Halt> {
-        let instance = self.facts.instance(&self.quota).await?;
-        let about = format!("permission set {} in account {}", short(&target.permission_set_arn), target.account);
-        let (mut users, mut next) = (Vec::new(), None);
-        loop {
-            let request = self
-                .wire
-                .reading
-                .list_account_assignments()
-                .instance_arn(&instance.arn)
-                .account_id(&target.account)
-                .permission_set_arn(&target.permission_set_arn)
-                .max_results(100)
-                .set_next_token(next);
-            let page = call(&self.quota, Operation::ListAssignments, &about, request.send()).await?;
-            let direct =
-                page.account_assignments().iter().filter(|it| it.principal_type() == Some(&PrincipalType::User));
-            users.extend(direct.filter_map(|it| it.principal_id()).map(str::to_owned));
-            next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            if next.is_none() {
-                return Ok(users);
-            }
-        }
     }
 }
 
@@ -279,9 +246,14 @@ impl Provider for IdentityCenter {
             | Target::AwsIamGroup(_)
             | Target::Demo(_) => None,
         });
+        let targets: BTreeMap<_, _> = targets.collect();
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let instance = self.facts.instance(&self.quota).await?;
         let mut found = Vec::new();
-        for (resource, target) in targets.collect::<BTreeMap<_, _>>() {
-            let users = self.assigned(target).await?;
+        for (resource, target) in targets {
+            let users = self.wire.assigned(&self.quota, &instance.arn, target).await?;
             let live = |principal| Live { resource: resource.to_owned(), principal, grant: None };
             found.extend(users.into_iter().map(live));
         }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
-use crate::provider::{Receipt, Work};
+use crate::provider::{Progress, Receipt, Work};
 
 const USER: &str = "user_id";
 const INSTANCE: &str = "instance_arn";
@@ -116,6 +116,14 @@ impl Notes {
             (CUT_OFF_UNTIL, time(self.cut_off_until)),
         ];
         Receipt(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.unwrap_or_default())).collect())
+    }
+
+    /// To be asked about again: after 1 s, 2 s, 4 s, 8 s, and then every 15 s.
+    pub fn poll_again(mut self, now: Timestamp, because: &str) -> Progress {
+        let seconds = (1 << self.polls.min(4)).min(15);
+        self.polls += 1;
+        let at = now + SignedDuration::from_secs(seconds);
+        Progress::LookAgain { at, because: because.to_owned(), receipt: self.receipt() }
     }
 
     /// A new request is under way.

@@ -51,9 +51,9 @@ impl IdentityCenter {
             match (request, status) {
                 (Request::Create(_), Status::Running) => {
                     let because = format!("AWS is still assigning {}; it is taken back after that", it.words());
-                    return Ok(Some(self.poll_again(work, notes.clone(), &because)));
+                    return Ok(Some(notes.clone().poll_again(work.now, &because)));
                 }
-                (_, Status::Running) => return Ok(Some(self.poll_again(work, notes.clone(), &being_removed(it)))),
+                (_, Status::Running) => return Ok(Some(notes.clone().poll_again(work.now, &being_removed(it)))),
                 (Request::Delete(_), Status::Succeeded) => {
                     return self.verify(work, notes, it, may_be_on_its_way).await;
                 }
@@ -71,7 +71,7 @@ impl IdentityCenter {
             notes.created = Some(id.clone());
             notes.began(Request::Create(id));
             let because = format!("AWS is still assigning {}; it is taken back after that", it.words());
-            return Ok(Some(self.poll_again(work, notes.clone(), &because)));
+            return Ok(Some(notes.clone().poll_again(work.now, &because)));
         }
         self.delete(work, notes, it, may_be_on_its_way).await
     }
@@ -90,7 +90,7 @@ impl IdentityCenter {
         match self.wire.delete(&self.quota, it).await {
             Ok((id, Status::Running | Status::Forgotten)) => {
                 notes.began(Request::Delete(id));
-                Ok(Some(self.poll_again(work, notes.clone(), &being_removed(it))))
+                Ok(Some(notes.clone().poll_again(work.now, &being_removed(it))))
             }
             Ok((_, Status::Failed(reason))) if !is_final(&reason) => Ok(Some(self.failed(work, notes, it, &reason))),
             Ok((_, Status::Succeeded | Status::Failed(_))) => self.verify(work, notes, it, may_be_on_its_way).await,
