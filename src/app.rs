@@ -19,7 +19,10 @@ use crate::{
     job::{Context, Pacer, Tools, worker::Worker},
     provider::{
         Providers, Secrets,
-        aws::{self, AwsIam, AwsSts},
+        aws::{
+            self, AwsIam, AwsSts,
+            identity_center::{self, IdentityCenter},
+        },
         demo::DemoCloud,
     },
     slack::client::SlackApi,
@@ -227,6 +230,14 @@ async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
 async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartError> {
     let mut providers = Providers::new();
     if let Some(settings) = &config.aws {
+        let center = identity_center::Settings {
+            region: settings.region.clone(),
+            endpoint_url: settings.endpoint_url.clone(),
+            instance: settings.identity_center.as_ref().map(|it| identity_center::Instance {
+                arn: it.instance_arn.clone(),
+                store: it.identity_store_id.clone(),
+            }),
+        };
         let settings = aws::Settings {
             region: settings.region.clone(),
             endpoint_url: settings.endpoint_url.clone(),
@@ -240,6 +251,10 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
         let sts = AwsSts::connect(settings, secrets, wiring.aws.clone()).await.map_err(unusable)?;
         providers.insert(ProviderName::AwsIam, Arc::new(iam));
         providers.insert(ProviderName::AwsSts, Arc::new(sts));
+        let center = IdentityCenter::connect(center, wiring.aws.clone())
+            .await
+            .map_err(|error| StartError::Machine(format!("IAM Identity Center cannot be used: {error}")))?;
+        providers.insert(ProviderName::AwsIdentityCenter, Arc::new(center));
     }
     match (&wiring.demo, role_with_demo_target(&config.catalog)) {
         (Some(cloud), _) => {

@@ -12,7 +12,7 @@ use jit::{
 use super::bot::{Bot, Cloud};
 
 #[path = "../../tests/it/harness/aws/mod.rs"]
-#[expect(dead_code, reason = "the tests use all of it, the benchmark only the record")]
+#[expect(dead_code, unused_imports, reason = "the tests use all of it, the benchmark only the record")]
 mod aws;
 
 /// The calls of AWS that each step took.

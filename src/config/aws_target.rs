@@ -69,7 +69,7 @@ fn account(node: Node<'_>) -> Option<String> {
 
 fn permission_set_arn(node: Node<'_>) -> Option<String> {
     static PERMISSION_SET: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^arn:(aws|aws-us-gov|aws-cn):sso:::permissionSet/(sso)?ins-[a-zA-Z0-9.-]+/ps-[a-zA-Z0-9.-]+$")
+        Regex::new(r"^arn:(aws|aws-us-gov|aws-cn):sso:::(permissionSet|instance)/(sso)?ins-[a-zA-Z0-9.-]+/ps-[a-zA-Z0-9.-]+$")
             .expect("a valid pattern")
     });
     let example = "\"arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef\"";

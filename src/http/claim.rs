@@ -121,7 +121,7 @@ async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>, Credential
             aws_identity_center: None,
         },
         receipt: Receipt(claim.access.receipt.clone()),
-        ours: true,
+        siblings: Vec::new(),
         now: app.ctx.clock.now(),
     };
     let credentials = provider.claim(&work, claim.until).await?;

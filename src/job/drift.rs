@@ -101,7 +101,7 @@ async fn managed(ctx: &Context, held: &[Held], plan: &mut Plan) -> BTreeMap<Prov
     let mut managed: BTreeMap<ProviderName, BTreeMap<String, Target>> = BTreeMap::new();
     for target in configured.chain(open).filter(|target| target.nature() != Nature::Session) {
         let expanded = match tools.providers.get(&target.provider()) {
-            Some(provider) => provider.expand(&target).await,
+            Some(provider) => provider.expand(&target, ctx.clock.now()).await,
             None => Err(ProviderError { kind: ErrorKind::Refused, message: "no such provider".to_owned() }),
         };
         match expanded {
@@ -131,6 +131,10 @@ fn compare(plan: &mut Plan, live: Vec<Live>, held: Vec<Held>, now: Timestamp) {
         }
         let last = ours.into_iter().max_by_key(|held| ended_at(&held.grant));
         match last {
+            Some(held) if never_was(&held.grant) => {
+                tracing::debug!(grant = %held.grant.id, "what kept a grant from being given is still there");
+                plan.foreign.insert(live);
+            }
             Some(held) if live.grant.is_some() || now.duration_since(ended_at(&held.grant)) < OURS_FOR => {
                 plan.lingering.push(held.clone());
             }
@@ -148,6 +152,11 @@ fn belongs(live: &Live, access: &Access) -> bool {
         None => access.receipt.get("user_id").unwrap_or(&access.key.principal) == &live.principal,
     };
     live.resource == access.key.resource && same_person
+}
+
+/// A grant that could not be given made nothing: what is there was somebody else's from the start.
+fn never_was(grant: &Grant) -> bool {
+    matches!(grant.state, crate::domain::grant::GrantState::Failed { .. })
 }
 
 fn ended_at(grant: &Grant) -> Timestamp {

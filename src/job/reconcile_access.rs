@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, JobError, Outcome, directory, resolve_request::is_ours};
+use super::{Context, JobError, Outcome, directory};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
@@ -60,20 +60,17 @@ async fn open(
     uncovered: Vec<Claimant>,
     attempts: u32,
 ) -> Result<Outcome, JobError> {
+    let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
     let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
-    if !over.is_empty() {
-        let over = step(ctx, over, AccessEvent::NotCovered).await?;
-        confirm_gone(ctx, over, Receipt::default(), None).await?;
-    }
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
     let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
     let Some(first) = wanted.first().cloned() else {
+        hand_over(ctx, over).await?;
         return Ok(Outcome::Done);
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
-    let ours = is_ours(ctx, &first.access.key).await?;
     let resolved = match provider(ctx, &first) {
-        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), ours)).await,
+        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &siblings)).await,
         Err(error) => Err(error),
     };
     let receipt = match resolved {
@@ -88,12 +85,13 @@ async fn open(
     let wanted = noted(wanted, &receipt);
     let first = noted(vec![first.clone()], &receipt).pop().unwrap_or(first);
     let wanted = step(ctx, wanted, AccessEvent::ApplyBegun).await?;
-    match call(ctx, &first, holder, &Desired::Present { until }).await {
+    hand_over(ctx, over).await?;
+    match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             confirm_live(ctx, wanted, receipt).await?;
             Ok(Outcome::Done)
         }
-        Ok(Progress::LookAgain { at, because }) => wait(ctx, wanted, at, because).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
         Err(error) if error.kind.is_final() => {
             give_up(ctx, wanted, error.message).await?;
             Ok(Outcome::Done)
@@ -102,12 +100,24 @@ async fn open(
     }
 }
 
+/// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
+/// noted of it: until then this is all there is to say that what is in the cloud is ours.
+async fn hand_over(ctx: &Context, over: Vec<Claimant>) -> Result<(), StoreError> {
+    if over.is_empty() {
+        return Ok(());
+    }
+    let over = step(ctx, over, AccessEvent::NotCovered).await?;
+    confirm_gone(ctx, over, Receipt::default(), None).await
+}
+
+/// Whether it may be in the cloud, or has left something there.
+pub(super) fn counts(access: &Access) -> bool {
+    access.state != AccessState::Gone || access.tidy_at.is_some()
+}
+
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
-    let owed: Vec<Claimant> = claimants
-        .into_iter()
-        .filter(|it| it.access.state != AccessState::Gone || it.access.tidy_at.is_some())
-        .collect();
+    let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
         return Ok(Outcome::Done);
     };
@@ -124,12 +134,12 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
     };
     let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
     let holder = Holder { user: last.grant.holder.clone(), email: None, aws_identity_center: None };
-    match call(ctx, &last, holder, &desired).await {
+    match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             confirm_gone(ctx, owed, receipt, tidy_at).await?;
             Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
         }
-        Ok(Progress::LookAgain { at, because }) => wait(ctx, owed, at, because).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(owed, &receipt), at, because).await,
         // from the planned end on the cloud has ended what it could not be made to end before
         Err(error) => failed(ctx, owed, error, attempts, Some(last.grant.ends_at)).await,
     }
@@ -143,8 +153,14 @@ fn ended_early(grant: &Grant) -> bool {
     }
 }
 
-async fn call(ctx: &Context, whose: &Claimant, holder: Holder, desired: &Desired) -> Result<Progress, ProviderError> {
-    provider(ctx, whose)?.apply(&work(ctx, whose, holder, true), desired).await
+async fn call(
+    ctx: &Context,
+    whose: &Claimant,
+    holder: Holder,
+    siblings: &[Claimant],
+    desired: &Desired,
+) -> Result<Progress, ProviderError> {
+    provider(ctx, whose)?.apply(&work(ctx, whose, holder, siblings), desired).await
 }
 
 fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, ProviderError> {
@@ -158,21 +174,22 @@ fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, Provid
     })
 }
 
-fn work(ctx: &Context, whose: &Claimant, holder: Holder, ours: bool) -> Work {
+fn work(ctx: &Context, whose: &Claimant, holder: Holder, siblings: &[Claimant]) -> Work {
+    let others = siblings.iter().filter(|other| other.access.id != whose.access.id);
     Work {
         key: whose.access.key.clone(),
         target: whose.access.target.clone(),
         grant: whose.grant.id,
         holder,
         receipt: Receipt(whose.access.receipt.clone()),
-        ours,
+        siblings: others.map(|other| Receipt(other.access.receipt.clone())).collect(),
         now: ctx.clock.now(),
     }
 }
 
 fn noted(mut claimants: Vec<Claimant>, receipt: &Receipt) -> Vec<Claimant> {
     for Claimant { access, .. } in &mut claimants {
-        access.receipt.extend(receipt.0.clone());
+        receipt.add_to(&mut access.receipt);
     }
     claimants
 }
@@ -205,13 +222,13 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                 for Claimant { mut access, grant } in claimants {
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
-                    access.receipt.extend(receipt.0.clone());
+                    receipt.add_to(&mut access.receipt);
                     unstick(tx, &env, &mut access, &grant).await?;
                     tx.save_access(&access, was).await?;
                     let fact = Fact::AccessLive {
                         about: Subject::from(&grant),
                         resource: access.key.resource.clone(),
-                        receipt: receipt.0.clone(),
+                        receipt: receipt.shown(),
                     };
                     tx.record(env.now, &Actor::Jit, &fact).await?;
                     settle::settle(tx, &env, grant.id).await?;
@@ -251,7 +268,7 @@ async fn gone(
     let Claimant { mut access, grant } = claimant;
     let was = access.state;
     access.state = was.apply(AccessEvent::Removed)?;
-    access.receipt.extend(receipt.0.clone());
+    receipt.add_to(&mut access.receipt);
     access.tidy_at = tidy_at;
     unstick(tx, env, &mut access, &grant).await?;
     tx.save_access(&access, was).await?;
@@ -261,7 +278,7 @@ async fn gone(
     let fact = Fact::AccessRemoved {
         about: Subject::from(&grant),
         resource: access.key.resource.clone(),
-        receipt: receipt.0.clone(),
+        receipt: receipt.shown(),
     };
     tx.record(env.now, &Actor::Jit, &fact).await?;
     if let GrantState::Ending { since, .. } = grant.state {

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Context, JobError, Outcome, directory};
+use super::{Context, JobError, Outcome, directory, reconcile_access};
 use crate::{
     domain::{
-        access::{AccessKey, AccessState},
+        access::AccessKey,
         catalog::Target,
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
@@ -57,13 +57,13 @@ async fn resolve(
     let mut resolved = Vec::new();
     for target in configured {
         let provider = provider(ctx, target)?;
-        for target in provider.expand(target).await? {
+        for target in provider.expand(target, ctx.clock.now()).await? {
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
             let key = AccessKey::of(&target, &holder.user, grant);
-            let ours = is_ours(ctx, &key).await.map_err(unavailable)?;
+            let siblings = siblings(ctx, &key).await.map_err(unavailable)?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
-            provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, ours, now }).await?;
+            provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, siblings, now }).await?;
             resolved.push(target);
         }
     }
@@ -78,14 +78,11 @@ fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, Provide
     })
 }
 
-/// Whether the bot has opened this key for another grant, or is about to.
-pub(super) async fn is_ours(ctx: &Context, key: &AccessKey) -> Result<bool, StoreError> {
+/// What was noted for the accesses under this key that may be in the cloud.
+async fn siblings(ctx: &Context, key: &AccessKey) -> Result<Vec<Receipt>, StoreError> {
     let wanted = key.clone();
     let accesses = ctx.store.read(|tx| Box::pin(async move { tx.accesses_under(&wanted).await })).await?;
-    Ok(accesses.iter().any(|access| match access.state {
-        AccessState::Applying | AccessState::Live | AccessState::Removing => true,
-        AccessState::Wanted | AccessState::Gone => false,
-    }))
+    Ok(accesses.into_iter().filter(reconcile_access::counts).map(|access| Receipt(access.receipt)).collect())
 }
 
 fn unavailable(error: StoreError) -> ProviderError {

@@ -29,7 +29,8 @@ pub trait Provider: Send + Sync {
     }
 
     /// What a configured target stands for: itself, or the accounts of an organisational unit.
-    async fn expand(&self, target: &Target) -> Result<Vec<Target>, ProviderError> {
+    async fn expand(&self, target: &Target, now: Timestamp) -> Result<Vec<Target>, ProviderError> {
+        let _it_stands_for_itself = now;
         Ok(vec![target.clone()])
     }
 
@@ -69,9 +70,9 @@ pub struct Work {
     pub holder: Holder,
     /// What the provider noted the last time.
     pub receipt: Receipt,
-    /// Whether the bot has opened this key already, for this grant or another, or is about to: what is there then is
-    /// ours. What is there without that was given by somebody else, and is never taken over and never taken away.
-    pub ours: bool,
+    /// What the provider noted for the other accesses under this key that may be in the cloud, or left something there.
+    /// What is found in the cloud may be there because of them, and what is missing from the receipt may stand in theirs.
+    pub siblings: Vec<Receipt>,
     /// The present moment.
     pub now: Timestamp,
 }
@@ -145,13 +146,37 @@ pub enum Progress {
         at: Timestamp,
         /// Why, in words for people.
         because: String,
+        /// What to remember until then.
+        receipt: Receipt,
     },
 }
 
-/// What a provider notes about an access: identifiers for the audit trail and for its own next step, never a secret.
+/// What a provider notes about an access: identifiers for the audit trail and for its own next step, never a secret. It
+/// adds to what was noted before; a key with an empty value is forgotten.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Receipt(pub BTreeMap<String, String>);
+
+impl Receipt {
+    /// Adds this to what was noted before.
+    pub fn add_to(&self, noted: &mut BTreeMap<String, String>) {
+        for (key, value) in &self.0 {
+            if value.is_empty() {
+                noted.remove(key);
+            } else {
+                noted.insert(key.clone(), value.clone());
+            }
+        }
+    }
+
+    /// What it says, without what it forgets.
+    #[must_use]
+    pub fn shown(&self) -> BTreeMap<String, String> {
+        let mut shown = BTreeMap::new();
+        self.add_to(&mut shown);
+        shown
+    }
+}
 
 /// Credentials that were claimed. They live in memory only; `Debug` shows no secret.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ impl Story {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
         let holder = Holder { user: "U0AAAA1".into(), email: None, aws_identity_center: None };
         let key = AccessKey::of(&target, &holder.user, grant);
-        Work { key, target, grant, holder, receipt: Receipt::default(), ours: false, now: self.clock.now() }
+        Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
     }
 
     fn policy_on(&self, on: IamPrincipal) -> Work {
@@ -70,12 +70,12 @@ impl Story {
     /// Resolves and notes what came of it, as the job does before it gives anything.
     async fn resolved(&self, work: Work) -> Result<Work, ProviderError> {
         let receipt = self.aws.resolve(&work).await?;
-        Ok(Work { receipt, ours: true, ..work })
+        Ok(Work { receipt, ..work })
     }
 
     async fn give(&self, work: &Work, until: Timestamp) -> Result<Work, ProviderError> {
         match self.aws.apply(&self.at_present(work), &Desired::Present { until }).await? {
-            Progress::Done { receipt, tidy_at: None } => Ok(Work { receipt, ours: true, ..work.clone() }),
+            Progress::Done { receipt, tidy_at: None } => Ok(Work { receipt, ..work.clone() }),
             other => panic!("{other:?}"),
         }
     }
@@ -215,9 +215,10 @@ async fn a_membership_is_given_and_taken_away_again() {
         assert_eq!(story.observe(&work).await, Observed::Present);
     }
     // once more, as after a crash between the call and its confirmation
-    assert_eq!(story.resolved(Work { ours: false, ..work.clone() }).await.unwrap().receipt, work.receipt);
+    assert_eq!(story.resolved(work.clone()).await.unwrap().receipt, work.receipt);
     // another grant of the same membership
-    let other = story.resolved(Work { ours: true, ..story.membership(&user, &group) }).await.unwrap();
+    let other =
+        story.resolved(Work { siblings: vec![work.receipt.clone()], ..story.membership(&user, &group) }).await.unwrap();
     assert_eq!(other.receipt, work.receipt);
     for work in [&work, &other] {
         story.take(work).await.unwrap();

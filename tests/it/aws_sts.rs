@@ -63,7 +63,7 @@ impl Story {
         let holder =
             Holder { user: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
         let key = AccessKey::of(&target, &holder.user, grant);
-        Work { key, target, grant, holder, receipt: Receipt::default(), ours: false, now: self.clock.now() }
+        Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
     }
 
     fn in_minutes(&self, minutes: i64) -> Timestamp {
@@ -289,7 +289,7 @@ async fn sessions_run_on_where_the_target_wants_it_so() {
     let key = story.claim(&work, until).await;
     let progress = story.end(&work, ended_early(until, until)).await.unwrap();
     let because = "sessions that were claimed run on until 2026-11-21 12:30:00 UTC: nothing cuts them off before";
-    assert_eq!(progress, Progress::LookAgain { at: until, because: because.into() });
+    assert_eq!(progress, Progress::LookAgain { at: until, because: because.into(), receipt: Receipt::default() });
     story.advance(30);
     assert_eq!(tidy_at(&story.end(&work, ended_early(until, until)).await.unwrap()), None);
     assert!(!story.works(&key).await);

@@ -36,11 +36,15 @@ pub(super) fn explain(
         Cause::Garbled => (silence, format!("AWS' answer to {name} could not be read")),
         Cause::NotSent => (ErrorKind::Refused, format!("{name} for {subject} could not be put together: report this")),
     };
-    let message = match &fault.request_id {
+    ProviderError { kind, message: with_request_id(words, fault.request_id.as_deref()) }
+}
+
+/// What AWS support asks for comes last.
+pub(super) fn with_request_id(words: String, request_id: Option<&str>) -> String {
+    match request_id {
         Some(id) => format!("{words} (AWS request id {id})"),
         None => words,
-    };
-    ProviderError { kind, message }
+    }
 }
 
 /// AWS' error code, without the ending that some services give it.

@@ -22,10 +22,11 @@ use self::{
     error::{Operation, explain},
     fault::Fault,
     identity::deny_policy_name,
+    identity_center::Quota,
     revoker::Revoker,
     sts::{Minted, Order, parse_role, refused},
 };
-use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Secrets, Work};
+use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Receipt, Secrets, Work};
 use crate::domain::catalog::{AwsSts as RoleTarget, Target};
 
 mod arn;
@@ -37,6 +38,7 @@ mod failure;
 mod fault;
 mod iam;
 mod identity;
+pub mod identity_center;
 mod revoker;
 mod session_policy;
 mod sts;
@@ -80,6 +82,8 @@ pub struct Tuning {
     /// Whether to make sure of the account before a deny policy is written as the bot itself. An emulator's accounts are
     /// made up, so by default this is done only without `endpoint_url`.
     pub checks_account: Option<bool>,
+    /// What Identity Center allows, used by all that this process does.
+    pub quota: Arc<Quota>,
 }
 
 impl Default for Tuning {
@@ -92,6 +96,7 @@ impl Default for Tuning {
             first_backoff: Duration::from_millis(500),
             credentials: None,
             checks_account: None,
+            quota: Arc::default(),
         }
     }
 }
@@ -122,7 +127,7 @@ impl AwsSts {
     /// # Errors
     /// When the settings cannot be used.
     pub async fn connect(settings: Settings, secrets: Arc<dyn Secrets>, tuning: Tuning) -> Result<Self, SetUpError> {
-        let config = load(&settings, &tuning).await;
+        let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
         let sts = aws_sdk_sts::Client::new(&config);
         let revoker = Revoker::new(config, &settings, &tuning)?;
         let console = Console::new(settings.federation_url, settings.issuer, tuning.operation_timeout);
@@ -140,7 +145,9 @@ impl AwsSts {
         let mut receipt = work.receipt.clone();
         let tidy_at = match ending::step(target.early_end, end, work.now) {
             Step::Nothing => None,
-            Step::Wait { at } => return Ok(Progress::LookAgain { at, because: run_on(at) }),
+            Step::Wait { at } => {
+                return Ok(Progress::LookAgain { at, because: run_on(at), receipt: Receipt::default() });
+            }
             Step::Leave { tidy_at } => Some(tidy_at),
             Step::CutOff { tidy_at } => {
                 let role = parse_role(target)?;
@@ -188,7 +195,8 @@ impl Provider for AwsSts {
     }
 }
 
-async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
+/// What every client needs.
+async fn load(region: &str, endpoint_url: Option<&Url>, tuning: &Tuning) -> aws_config::SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(tuning.connect_timeout)
         .operation_attempt_timeout(tuning.attempt_timeout)
@@ -197,13 +205,13 @@ async fn load(settings: &Settings, tuning: &Tuning) -> aws_config::SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
     // pinned: a newer version may wait and retry in other ways
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(Region::new(settings.region.clone()))
+        .region(Region::new(region.to_owned()))
         .timeout_config(timeouts)
         .retry_config(retries);
     if let Ok(name) = AppName::new("jit") {
         loader = loader.app_name(name);
     }
-    if let Some(url) = &settings.endpoint_url {
+    if let Some(url) = endpoint_url {
         loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
     }
     if let Some(credentials) = &tuning.credentials {

@@ -21,7 +21,7 @@ pub(super) async fn resolve(iam: &Client, target: &AwsIamGroup, work: &Work) -> 
     let user = format!("IAM user {}", target.user);
     let groups = groups_of(iam, &target.user);
     let is_member = is_among(&target.group, &call(Operation::ListGroupsForUser, &user, groups).await?);
-    if is_member && !work.ours && !is_ours(work) {
+    if is_member && !is_ours(work) {
         return Err(refused(format!(
             "{user} is in IAM group {} already, and not by the bot: what somebody else has given is neither taken over nor \
              ever taken away. Nothing has to be asked for while it is so",
@@ -67,9 +67,10 @@ fn subject(target: &AwsIamGroup) -> String {
     format!("IAM user {} in IAM group {}", target.user, target.group)
 }
 
-/// Whether it is on record that there was no membership before ours.
+/// Whether it is on record, for this grant or another under the same key, that there was no membership before ours.
 fn is_ours(work: &Work) -> bool {
-    work.receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT)
+    let says_so = |receipt: &Receipt| receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT);
+    says_so(&work.receipt) || work.siblings.iter().any(says_so)
 }
 
 /// A user is in 10 groups at most, unless AWS was asked for more: that is a single page.

@@ -31,7 +31,7 @@ impl AwsIam {
     /// # Errors
     /// When the settings cannot be used.
     pub async fn connect(settings: &Settings, tuning: &Tuning) -> Result<Self, SetUpError> {
-        let config = load(settings, tuning).await;
+        let config = load(&settings.region, settings.endpoint_url.as_ref(), tuning).await;
         Ok(Self { revoker: Revoker::new(config, settings, tuning)? })
     }
 }

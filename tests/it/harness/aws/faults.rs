@@ -26,6 +26,8 @@ pub enum Fault {
     Hang,
     /// The work is done, and nothing is said until the cloud is healed.
     HangAfter,
+    /// Nothing is done, and this is the answer.
+    Answer(String),
 }
 
 impl Fault {
@@ -43,6 +45,13 @@ impl Fault {
     /// The bot's own key was deleted.
     pub const INVALID_KEY: Self =
         Self::Refuse { status: 403, code: "InvalidClientTokenId", message: "The security token is invalid." };
+    /// A permission is missing, as newer services say it.
+    pub const NOT_ALLOWED: Self = Self::Refuse { status: 400, code: "AccessDeniedException", message: "" };
+    /// Somebody else is changing the same.
+    pub const CONFLICT: Self =
+        Self::Refuse { status: 400, code: "ConflictException", message: "previous successful write" };
+    /// Too many calls, as newer services say it.
+    pub const TOO_MANY: Self = Self::Refuse { status: 400, code: "ThrottlingException", message: "Rate exceeded" };
     /// The session policy is none.
     pub const MALFORMED_POLICY: Self =
         Self::Refuse { status: 400, code: "MalformedPolicyDocument", message: "Syntax errors in policy." };

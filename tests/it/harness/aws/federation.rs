@@ -38,6 +38,7 @@ pub(super) async fn answer(
         Some(Fault::Hang | Fault::HangAfter) => shared.faults.healed().await,
         Some(Fault::DropAfter) => return broken(),
         Some(Fault::Refuse { status, .. }) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Fault::Answer(body)) => return body.into_response(),
         Some(Fault::Html503 | Fault::FailAfter) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
     match (method, call.action.as_str()) {

@@ -17,7 +17,10 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use jiff::Timestamp;
 use jit::{
     ambient::Clock,
-    provider::aws::{Settings, Tuning},
+    provider::aws::{
+        Settings, Tuning,
+        identity_center::{Limits, Quota},
+    },
 };
 use url::Url;
 
@@ -26,14 +29,18 @@ use self::{
     proxy::Proxy,
 };
 
+mod center;
+pub mod center_story;
 mod faults;
 mod federation;
 pub mod iam;
+pub mod identity_center;
 mod moto;
 pub mod principals;
 mod proxy;
 mod record;
 
+pub use center::Slow;
 pub use faults::Fault;
 pub use record::{Call, Session};
 
@@ -83,7 +90,13 @@ impl Cloud {
 
     /// The bot's own credentials, short waits between attempts, and patience enough for a busy machine.
     pub fn tuning() -> Tuning {
-        Tuning { first_backoff: Duration::from_millis(10), credentials: Some(own_credentials()), ..Tuning::default() }
+        let limits = Limits { calls_per_second: 0, ..Limits::default() };
+        Tuning {
+            first_backoff: Duration::from_millis(10),
+            credentials: Some(own_credentials()),
+            quota: Arc::new(Quota::new(limits)),
+            ..Tuning::default()
+        }
     }
 
     /// Makes a role in the bot's own account and gives its ARN. Its name begins with `name`.
@@ -106,6 +119,7 @@ impl Cloud {
 
     /// No more faults; what hangs goes on.
     pub fn heal(&self) {
+        self.proxy.shared.center.clear();
         self.proxy.shared.faults.clear();
     }
 

@@ -50,6 +50,12 @@ impl Cloud {
         iam.add_user_to_group().user_name(user).group_name(group).send().await.expect("moto knows both");
     }
 
+    /// Takes a user out of a group, as an administrator does who knows nothing of the bot.
+    pub async fn leave(&self, user: &str, group: &str) {
+        let iam = self.iam(ACCOUNT).await;
+        iam.remove_user_from_group().user_name(user).group_name(group).send().await.expect("moto knows both");
+    }
+
     /// Who is in a group.
     pub async fn members(&self, group: &str) -> BTreeSet<String> {
         let answer = self.iam(ACCOUNT).await.get_group().group_name(group).send().await.expect("moto knows the group");

@@ -6,15 +6,17 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
 use jit::ambient::Clock;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use url::Url;
 
 use super::{
+    center::Center,
     faults::{Fault, Faults},
     federation,
     record::{Call, Record, Session},
@@ -31,15 +33,17 @@ pub(super) struct Proxy {
 pub(super) struct Shared {
     pub faults: Faults,
     pub record: Record,
+    pub center: Center,
+    pub http: reqwest::Client,
     moto: Url,
-    http: reqwest::Client,
     clock: Arc<dyn Clock>,
 }
 
 impl Proxy {
     pub async fn start(moto: Url, clock: Arc<dyn Clock>) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shared = Arc::new(Shared { faults: Faults::default(), record: Record::default(), moto, http, clock });
+        let (faults, record, center) = (Faults::default(), Record::default(), Center::default());
+        let shared = Arc::new(Shared { faults, record, center, http, moto, clock });
         let app = Router::new()
             .route("/federation", axum::routing::any(federation::answer))
             .fallback(answer)
@@ -63,13 +67,14 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     let fault = shared.faults.take(&call.action);
     match fault {
         None => shared.forward(&call, &headers, body, true).await,
-        Some(Fault::Refuse { status, code, message }) => error(status, code, message),
+        Some(Fault::Refuse { status, code, message }) => error(&headers, status, code, message),
+        Some(Fault::Answer(body)) => body.into_response(),
         Some(Fault::Html503) => {
             (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/html")], "<html>503</html>").into_response()
         }
         Some(Fault::FailAfter) => {
             shared.forward(&call, &headers, body, false).await;
-            error(500, "InternalFailure", "the work was done")
+            error(&headers, 500, "InternalFailure", "the work was done")
         }
         Some(Fault::DropAfter) => {
             shared.forward(&call, &headers, body, false).await;
@@ -93,6 +98,11 @@ impl Shared {
     }
 
     async fn forward(&self, call: &Call, headers: &HeaderMap, body: Bytes, delivered: bool) -> Response {
+        if is_json(headers) {
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let (status, answer) = self.center(&call.action, headers, &body).await;
+            return (StatusCode::from_u16(status).unwrap(), axum::Json(answer)).into_response();
+        }
         let mut request = self.http.post(self.moto.clone()).body(body);
         for (name, value) in headers.iter().filter(|(name, _)| !is_hop(name.as_str())) {
             request = request.header(name, value);
@@ -108,6 +118,19 @@ impl Shared {
         response
     }
 
+    /// Asks moto in JSON; as if the bot had made the call `action` when one is named.
+    pub async fn ask_moto(&self, action: Option<&str>, headers: &HeaderMap, body: &Value) -> (u16, Value) {
+        let mut request = self.http.post(self.moto.clone()).body(body.to_string());
+        for (name, value) in headers.iter().filter(|(name, _)| !is_hop(name.as_str())) {
+            request = match action {
+                Some(action) if name == TARGET => request.header(name, format!("SWBExternalService.{action}")),
+                Some(_) | None => request.header(name, value),
+            };
+        }
+        let answer = request.send().await.expect("moto answers");
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
     /// Notes the session. moto goes by the machine's clock, so the expiry is written anew.
     fn minted(&self, call: &Call, answer: &str, delivered: bool) -> String {
         let seconds = call.params.get("DurationSeconds").map_or(3_600, |seconds| seconds.parse().unwrap());
@@ -121,15 +144,34 @@ impl Shared {
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Call {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let params: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (params, action) = if is_json(headers) {
+        (json_params(body), text(TARGET).rsplit('.').next().map(str::to_owned))
+    } else {
+        let params: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+        let action = params.get("Action").cloned();
+        (params, action)
+    };
     let signed_by = text(header::AUTHORIZATION).split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
     Call {
-        action: params.get("Action").cloned().unwrap_or_default(),
+        action: action.unwrap_or_default(),
         signed_by: signed_by.map(str::to_owned),
         user_agent: text(header::USER_AGENT).to_owned(),
         params,
     }
+}
+
+/// Which header names the action of a call in JSON.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.contains_key(TARGET)
+}
+
+fn json_params(body: &[u8]) -> BTreeMap<String, String> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Headers that are about the connection and not about the call.
@@ -137,7 +179,12 @@ fn is_hop(name: &str) -> bool {
     ["host", "connection", "content-length", "transfer-encoding"].contains(&name)
 }
 
-fn error(status: u16, code: &str, message: &str) -> Response {
+fn error(headers: &HeaderMap, status: u16, code: &str, message: &str) -> Response {
+    if is_json(headers) {
+        let body = axum::Json(json!({ "__type": format!("com.amazonaws.sso#{code}"), "Message": message }));
+        let id = [("x-amzn-requestid", "f0f0f0f0-1111-2222-3333-444444444444")];
+        return (StatusCode::from_u16(status).unwrap(), id, body).into_response();
+    }
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
          <RequestId>f0f0f0f0-1111-2222-3333-444444444444</RequestId></ErrorResponse>"

@@ -1,0 +1,124 @@
+//! To bring an assignment about: look, ask AWS for it once, and wait until AWS says that it is there.
+
+use jiff::SignedDuration;
+
+use super::{
+    IdentityCenter, Known, Step,
+    assignment::{Assignment, Seen, Status},
+    call::{Halt, OWN_PACE},
+    notes::{Notes, Request},
+    quota::Change,
+    target_of,
+};
+use crate::provider::{ErrorKind, Progress, ProviderError, Work};
+
+/// How often AWS may fail at an assignment before the grant is given up.
+const TRIES: u32 = 3;
+
+impl IdentityCenter {
+    /// Takes a step towards the assignment.
+    pub(super) async fn grant(&self, work: &Work, mut notes: Notes) -> Step {
+        let it = Assignment::of(target_of(work)?, &notes)?;
+        if let Some(request) = notes.request.clone() {
+            self.quota.holds(&it.account, &it.writer(), Change::Create, work.now);
+            let status = self.wire.poll(&self.quota, &it, &request).await?;
+            match (request, status) {
+                (_, Status::Running) => return Ok(notes.poll_again(work.now, &being_granted(&it))),
+                (Request::Create(_), status @ (Status::Succeeded | Status::Failed(_))) => {
+                    return self.answered(work, notes, &it, status);
+                }
+                // an earlier grant's removal has come to its end, whichever
+                (Request::Delete(_) | Request::Provision(_), _) | (Request::Create(_), Status::Forgotten) => {
+                    notes.settled();
+                }
+            }
+        }
+        let known = self.take_known(&it, work.now);
+        let seen_absent = known == Some(Known::Absent);
+        if !seen_absent && notes.ours {
+            if notes.created.is_none()
+                && let Some(id) = self.wire.find_creation(&self.quota, &it).await?
+            {
+                notes.created = Some(id.clone());
+                notes.began(Request::Create(id));
+                return Ok(notes.poll_again(work.now, &being_granted(&it)));
+            }
+            if self.wire.look(&self.quota, &it).await? == Seen::Assigned {
+                return Ok(self.granted(notes, &it));
+            }
+        }
+        self.create(work, notes, &it, known).await
+    }
+
+    async fn create(&self, work: &Work, mut notes: Notes, it: &Assignment, known: Option<Known>) -> Step {
+        let seen_absent = known == Some(Known::Absent);
+        let turn = self.quota.turn(&it.account, &it.writer(), Change::Create, work.now);
+        if !notes.ours || turn.is_err() {
+            // nothing was asked for: what is there when our turn comes may be somebody else's
+            notes.ours &= !seen_absent;
+            let at = turn.err().unwrap_or(work.now);
+            return Ok(Progress::LookAgain { at, because: queued(it), receipt: notes.receipt() });
+        }
+        match self.wire.create(&self.quota, it).await {
+            Ok((id, status)) => {
+                notes.created = Some(id.clone());
+                notes.began(Request::Create(id));
+                match status {
+                    Status::Running | Status::Forgotten => Ok(notes.poll_again(work.now, &being_granted(it))),
+                    Status::Succeeded | Status::Failed(_) => self.answered(work, notes, it, status),
+                }
+            }
+            Err(Halt::Pace(wait)) => {
+                self.quota.done(&it.account, &it.writer());
+                notes.ours &= !seen_absent;
+                let at = work.now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(5));
+                Ok(Progress::LookAgain { at, because: OWN_PACE.to_owned(), receipt: notes.receipt() })
+            }
+            Err(Halt::Failed(error)) => {
+                self.quota.done(&it.account, &it.writer());
+                if known.is_some() && error.kind != ErrorKind::Ambiguous {
+                    self.know(it, Known::NothingSent, work.now);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// AWS has come to an end with the creation.
+    fn answered(&self, work: &Work, mut notes: Notes, it: &Assignment, status: Status) -> Step {
+        let Status::Failed(reason) = status else { return Ok(self.granted(notes, it)) };
+        self.quota.done(&it.account, &it.writer());
+        self.know(it, Known::NothingSent, work.now);
+        notes.failed();
+        let words = format!("AWS could not assign {}: {reason}", it.words());
+        if notes.failures >= TRIES || is_final(&reason) {
+            return Err(ProviderError { kind: ErrorKind::Refused, message: words }.into());
+        }
+        let at = work.now + SignedDuration::from_secs(2 << notes.failures);
+        Ok(Progress::LookAgain { at, because: format!("{words}; it is tried again"), receipt: notes.receipt() })
+    }
+
+    fn granted(&self, mut notes: Notes, it: &Assignment) -> Progress {
+        self.quota.done(&it.account, &it.writer());
+        notes.settled();
+        (notes.failures, notes.removed_at) = (0, None);
+        if notes.created.is_none() {
+            notes.created = Some("unknown".to_owned());
+        }
+        Progress::Done { receipt: notes.receipt(), tidy_at: None }
+    }
+}
+
+/// AWS gives only free text. What does not exist will not come into being by asking again.
+pub(super) fn is_final(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["not found", "does not exist", "doesn't exist", "not exist", "invalid"].iter().any(|words| reason.contains(words))
+}
+
+fn being_granted(it: &Assignment) -> String {
+    format!("AWS is assigning {}", it.words())
+}
+
+fn queued(it: &Assignment) -> String {
+    format!("waiting for its turn: AWS makes one change at a time in account {}", it.account)
+}

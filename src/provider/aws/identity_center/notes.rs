@@ -1,0 +1,194 @@
+//! What the receipt of an assignment says. AWS keeps no mark of who made an assignment and on whose behalf, so this is all
+//! there is to tell ours from somebody else's, and what a restarted process goes on from.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::Instance;
+use crate::provider::{Progress, Receipt, Work};
+
+const USER: &str = "user_id";
+const INSTANCE: &str = "instance_arn";
+const STORE: &str = "identity_store_id";
+const SESSION: &str = "session_duration";
+const OURS: &str = "ours";
+const INTENDED_AT: &str = "intended_at";
+const CREATED: &str = "create_request_id";
+const REQUEST: &str = "request";
+const POLLS: &str = "polls";
+const FAILURES: &str = "failures";
+const REMOVED_AT: &str = "removed_at";
+const CUT_OFF_UNTIL: &str = "cut_off_until";
+
+/// A request that AWS is working on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Request {
+    /// An assignment is being made.
+    Create(String),
+    /// An assignment is being taken away.
+    Delete(String),
+    /// A permission set's changed policy is being brought to the account.
+    Provision(String),
+}
+
+/// The receipt, read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    /// The holder in the identity store.
+    pub user_id: Option<String>,
+    /// Where they were found.
+    pub instance: Option<Instance>,
+    /// How long sessions of the permission set last.
+    pub session: Option<Duration>,
+    /// Whether an assignment that is there, or may come to be there, is of our making. Written down before AWS is asked
+    /// to make it, after we saw that there was none.
+    pub ours: bool,
+    /// When that was written down.
+    pub intended_at: Option<Timestamp>,
+    /// AWS' id of the creation, once AWS has answered. Without it a create may be under way of which we know nothing.
+    pub created: Option<String>,
+    /// What AWS is working on.
+    pub request: Option<Request>,
+    /// How often we have asked how far that is.
+    pub polls: u32,
+    /// How often AWS has failed at it.
+    pub failures: u32,
+    /// When the assignment was seen to be gone.
+    pub removed_at: Option<Timestamp>,
+    /// Until when the permission set's policy has a statement that cuts off the holder's sessions.
+    pub cut_off_until: Option<Timestamp>,
+}
+
+impl Notes {
+    /// Reads the access' own receipt, and what the others under the key have to add.
+    pub fn of(work: &Work) -> Self {
+        let mut notes = Self::read(&work.receipt);
+        for other in work.siblings.iter().map(Self::read) {
+            notes.user_id = notes.user_id.or(other.user_id);
+            notes.instance = notes.instance.or(other.instance);
+            notes.session = notes.session.or(other.session);
+            notes.ours |= other.ours;
+            notes.intended_at = notes.intended_at.max(other.intended_at);
+            notes.created = notes.created.or(other.created);
+            notes.request = notes.request.or(other.request);
+            notes.cut_off_until = notes.cut_off_until.max(other.cut_off_until);
+        }
+        notes
+    }
+
+    fn read(receipt: &Receipt) -> Self {
+        let text = |key: &str| receipt.0.get(key).filter(|value| !value.is_empty()).cloned();
+        let time = |key: &str| text(key).and_then(|at| at.parse().ok());
+        let count = |key: &str| text(key).and_then(|count| count.parse().ok()).unwrap_or_default();
+        let instance = text(INSTANCE).zip(text(STORE)).map(|(arn, store)| Instance { arn, store });
+        Self {
+            user_id: text(USER),
+            instance,
+            session: text(SESSION).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+            ours: text(OURS).is_some(),
+            intended_at: time(INTENDED_AT),
+            created: text(CREATED),
+            request: text(REQUEST).as_deref().and_then(Request::parse),
+            polls: count(POLLS),
+            failures: count(FAILURES),
+            removed_at: time(REMOVED_AT),
+            cut_off_until: time(CUT_OFF_UNTIL),
+        }
+    }
+
+    /// Writes everything down; what is no more is written as empty, which forgets it.
+    pub fn receipt(&self) -> Receipt {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        let count = |count: u32| (count > 0).then(|| count.to_string());
+        let pairs = [
+            (USER, self.user_id.clone()),
+            (INSTANCE, self.instance.as_ref().map(|instance| instance.arn.clone())),
+            (STORE, self.instance.as_ref().map(|instance| instance.store.clone())),
+            (SESSION, self.session.map(|session| session.as_secs().to_string())),
+            (OURS, self.ours.then(|| "yes".to_owned())),
+            (INTENDED_AT, time(self.intended_at)),
+            (CREATED, self.created.clone()),
+            (REQUEST, self.request.as_ref().map(Request::text)),
+            (POLLS, count(self.polls)),
+            (FAILURES, count(self.failures)),
+            (REMOVED_AT, time(self.removed_at)),
+            (CUT_OFF_UNTIL, time(self.cut_off_until)),
+        ];
+        Receipt(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.unwrap_or_default())).collect())
+    }
+
+    /// To be asked about again: after 1 s, 2 s, 4 s, 8 s, and then every 15 s.
+    pub fn poll_again(mut self, now: Timestamp, because: &str) -> Progress {
+        let seconds = (1 << self.polls.min(4)).min(15);
+        self.polls += 1;
+        let at = now + SignedDuration::from_secs(seconds);
+        Progress::LookAgain { at, because: because.to_owned(), receipt: self.receipt() }
+    }
+
+    /// A new request is under way.
+    pub fn began(&mut self, request: Request) {
+        (self.request, self.polls) = (Some(request), 0);
+    }
+
+    /// Nothing is under way any more.
+    pub fn settled(&mut self) {
+        (self.request, self.polls) = (None, 0);
+    }
+
+    /// AWS failed at what was under way.
+    pub fn failed(&mut self) {
+        self.settled();
+        self.failures += 1;
+    }
+}
+
+impl Request {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once(':')?;
+        match kind {
+            "create" => Some(Self::Create(id.to_owned())),
+            "delete" => Some(Self::Delete(id.to_owned())),
+            "provision" => Some(Self::Provision(id.to_owned())),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Create(id) => format!("create:{id}"),
+            Self::Delete(id) => format!("delete:{id}"),
+            Self::Provision(id) => format!("provision:{id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let at: Timestamp = "2026-11-21T12:00:00.5Z".parse().unwrap();
+        let mut notes = Notes {
+            user_id: Some("u-1".into()),
+            instance: Some(Instance { arn: "arn".into(), store: "d-1".into() }),
+            session: Some(Duration::from_hours(1)),
+            ours: true,
+            intended_at: Some(at),
+            created: None,
+            request: None,
+            polls: 3,
+            failures: 0,
+            removed_at: None,
+            cut_off_until: Some(at),
+        };
+        notes.began(Request::Delete("r:1".into()));
+        notes.failures = 2;
+        let again = Notes::read(&notes.receipt());
+        assert_eq!(again.receipt(), notes.receipt());
+        assert_eq!(again.request, Some(Request::Delete("r:1".into())));
+        notes.settled();
+        assert_eq!(notes.receipt().0[REQUEST], "", "an empty value forgets");
+    }
+}
