@@ -107,7 +107,7 @@ impl App {
     /// # Errors
     /// When something stands in the way; nothing has been answered yet then.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Arc<Self>, StartError> {
-        let tools = tools(&config, &wiring).await?;
+        let tools = Box::pin(tools(&config, &wiring)).await?;
         let url = config.store_url.clone();
         let store = Store::open(&url).await.map_err(|error| StartError::Store { url: url.clone(), error })?;
         let ctx = Context {
@@ -187,7 +187,7 @@ impl App {
                 return Err(StartError::NeedsRestart { key });
             }
         }
-        let tools = tools(&config, &self.wiring).await?;
+        let tools = Box::pin(tools(&config, &self.wiring)).await?;
         let audit_channel = config.slack.audit_channel.clone();
         let env = Env { catalog: config.catalog.clone(), ..self.ctx.env() };
         self.write(move |tx| Box::pin(async move { policy_change::loaded(tx, &env, &audit_channel).await }))

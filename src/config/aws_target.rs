@@ -69,8 +69,10 @@ fn account(node: Node<'_>) -> Option<String> {
 
 fn permission_set_arn(node: Node<'_>) -> Option<String> {
     static PERMISSION_SET: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^arn:(aws|aws-us-gov|aws-cn):sso:::(permissionSet|instance)/(sso)?ins-[a-zA-Z0-9.-]+/ps-[a-zA-Z0-9.-]+$")
-            .expect("a valid pattern")
+        Regex::new(
+            r"^arn:(aws|aws-us-gov|aws-cn):sso:::(permissionSet|instance)/(sso)?ins-[a-zA-Z0-9.-]+/ps-[a-zA-Z0-9.-]+$",
+        )
+        .expect("a valid pattern")
     });
     let example = "\"arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef\"";
     let text = node.text(&Wants("the ARN of a permission set", example))?;

@@ -115,13 +115,14 @@ impl AccessState {
     /// When the event cannot happen in this state.
     pub fn apply(self, event: AccessEvent) -> Result<Self, IllegalTransition> {
         match (self, event) {
-            (Self::Wanted | Self::Applying, AccessEvent::ApplyBegun) => Ok(Self::Applying),
+            (Self::Wanted | Self::Applying, AccessEvent::ApplyBegun) | (Self::Live, AccessEvent::Lost) => {
+                Ok(Self::Applying)
+            }
             (Self::Applying | Self::Live, AccessEvent::Confirmed) => Ok(Self::Live),
             (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::NotCovered) => {
                 Ok(Self::Removing)
             }
             (Self::Removing | Self::Gone, AccessEvent::Removed) => Ok(Self::Gone),
-            (Self::Live, AccessEvent::Lost) => Ok(Self::Applying),
             (Self::Gone, AccessEvent::Reappeared) => Ok(Self::Removing),
             (Self::Wanted | Self::Applying | Self::Removing | Self::Gone, AccessEvent::Lost) => {
                 Err(self.forbids("a loss"))

@@ -75,8 +75,8 @@ pub async fn plan(ctx: &Context) -> Result<Plan, StoreError> {
         plan.managed += targets.len();
         match provider.inventory(&targets).await {
             Ok(live) => {
-                let held = held.iter().filter(|it| it.access.key.provider == name).cloned().collect();
-                compare(&mut plan, live, held, now);
+                let held: Vec<Held> = held.iter().filter(|it| it.access.key.provider == name).cloned().collect();
+                compare(&mut plan, live, &held, now);
             }
             Err(error) => plan.unanswered.push(error.message),
         }
@@ -115,8 +115,8 @@ async fn managed(ctx: &Context, held: &[Held], plan: &mut Plan) -> BTreeMap<Prov
     managed.into_iter().map(|(name, targets)| (name, targets.into_values().collect())).collect()
 }
 
-fn compare(plan: &mut Plan, live: Vec<Live>, held: Vec<Held>, now: Timestamp) {
-    for held in &held {
+fn compare(plan: &mut Plan, live: Vec<Live>, held: &[Held], now: Timestamp) {
+    for held in held {
         let is_there = live.iter().any(|live| belongs(live, &held.access));
         let should_be = held.grant.covers(now) && held.access.state == AccessState::Live;
         if should_be && !is_there && held.access.target.nature() != Nature::Session {

@@ -61,7 +61,7 @@ async fn resolve(
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
             let key = AccessKey::of(&target, &holder.user, grant);
-            let siblings = siblings(ctx, &key).await.map_err(unavailable)?;
+            let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, siblings, now }).await?;
             resolved.push(target);
@@ -85,6 +85,6 @@ async fn siblings(ctx: &Context, key: &AccessKey) -> Result<Vec<Receipt>, StoreE
     Ok(accesses.into_iter().filter(reconcile_access::counts).map(|access| Receipt(access.receipt)).collect())
 }
 
-fn unavailable(error: StoreError) -> ProviderError {
+fn unavailable(error: &StoreError) -> ProviderError {
     ProviderError { kind: ErrorKind::Unavailable, message: format!("the store does not say what is open: {error}") }
 }

@@ -27,7 +27,7 @@ pub enum Refused {
     /// There is no such grant.
     Unknown,
     /// Nothing of it is stuck any more.
-    NotStuck(Grant),
+    NotStuck(Box<Grant>),
 }
 
 /// Has the cloud asked again at once, whoever asks: looking again can do no harm.
@@ -46,7 +46,7 @@ pub async fn look_again(
     };
     let stuck: Vec<Access> = tx.accesses_of(id).await?.into_iter().filter(is_stuck).collect();
     if stuck.is_empty() {
-        return Ok(Err(Refused::NotStuck(grant)));
+        return Ok(Err(Refused::NotStuck(Box::new(grant))));
     }
     let fact = Fact::StuckLookedAt { about: Subject::from(&grant), removed_by_hand: word == Word::RemovedByHand };
     tx.record(env.now, &Actor::Person(by.clone()), &fact).await?;

@@ -87,7 +87,7 @@ impl Order {
             .set_external_id(self.external_id.as_ref().map(|id| id.expose_secret().to_owned()))
             .policy(&self.policy)
             .duration_seconds(self.seconds);
-        let output = call(Operation::AssumeRole, &self.role, request.send()).await?;
+        let output = Box::pin(call(Operation::AssumeRole, &self.role, request.send())).await?;
         warn_if_crowded(&output, &self.role);
         self.read(&output, region)
     }

@@ -162,6 +162,7 @@ mod tests {
         domain::{
             catalog::{AwsIamGroup, AwsIamPolicy, IamPrincipal, Target},
             ids::{Code, RequestId},
+            people::Circle,
             policy::Verdict,
             request::ResolvedTargets,
         },
@@ -173,7 +174,7 @@ mod tests {
             rule: 1,
             up_to: None,
             quorum: NonZeroU8::MIN,
-            approvers: Default::default(),
+            approvers: Circle::default(),
             self_approval: false,
             duration: Duration::from_mins(30),
             approval_timeout: Duration::from_hours(1),

@@ -60,6 +60,7 @@ fn actor(name: &str) -> String {
     if name.starts_with(['U', 'W']) { words::person(&name.into()) } else { words::escape(name) }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each kind of event")]
 fn fact_words(fact: &Fact, actor: &str) -> String {
     match fact {
         Fact::RequestMade { about, rule, quorum, decide_by, .. } => format!(
