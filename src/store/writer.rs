@@ -101,25 +101,33 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Not
 
 /// A unit that fails is undone alone. When the database has undone the whole transaction (a full disk can do that), a
 /// savepoint is no longer there, the next statement says so, and the group fails as a whole.
+///
+/// Every trip to the database's thread costs about as much as a small statement, so what follows one another goes
+/// together. A savepoint that was rolled back to is still there, for the next unit.
 async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
-    tx.execute("begin immediate").await?;
-    for unit in group.drain(..) {
-        tx.execute("savepoint unit").await?;
+    tx.execute("begin immediate; savepoint unit").await?;
+    let mut units = group.drain(..).peekable();
+    while let Some(unit) = units.next() {
         let before = tx.recorded.len();
         let ran = unit(tx).await;
         answers.push(ran.answer);
         if !ran.keep {
-            tx.execute("rollback to unit").await?;
             tx.recorded.truncate(before);
         }
-        tx.execute("release unit").await?;
+        tx.execute(match (ran.keep, units.peek().is_some()) {
+            (true, true) => "release unit; savepoint unit",
+            (true, false) => "release unit; commit",
+            (false, true) => "rollback to unit",
+            (false, false) => "rollback to unit; release unit; commit",
+        })
+        .await?;
     }
-    tx.execute("commit").await
+    Ok(())
 }
 
 impl Tx {
-    async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statement).execute(&mut *self.conn).await?;
+    async fn execute(&mut self, statements: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statements).execute(&mut *self.conn).await?;
         Ok(())
     }
 }
