@@ -3,10 +3,13 @@
 //! With `synchronous=FULL` a commit costs a sync of the disk. Sharing it among everything that waits takes the store
 //! from hundreds of units a second to thousands, and nobody is answered before the shared commit is on disk.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, thread};
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot},
+};
 
 use super::{StoreError, Tx};
 
@@ -35,7 +38,10 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 impl Writer {
     pub(super) fn start(tx: Tx, wake: Arc<Notify>) -> Self {
         let (queue, units) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(tx, units, wake));
+        // A thread of its own: a unit is twenty trips to the database's thread and back, and on each way back it would
+        // wait behind whatever else the runtime does. It ends when the last handle is gone and all is written.
+        let runtime = Handle::current();
+        thread::spawn(move || runtime.block_on(write_groups(tx, units, wake)));
         Self { queue }
     }
 
