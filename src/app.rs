@@ -73,7 +73,7 @@ pub enum StartError {
     /// A role opens something that only the playground has.
     #[error(
         "role `{role}` has a `demo` target, which exists in the playground alone. \
-         Give it a target in a real cloud, or run `jit playground --config FILE`."
+         Give it a target in a real cloud; `jit playground` shows how such roles work."
     )]
     DemoTarget {
         /// Which role.

@@ -8,15 +8,30 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+/// Crates that write what goes over the wire, at levels below `info`: bodies, and headers with tokens in them.
+const NEVER_BELOW_INFO: [&str; 8] = [
+    "slack_morphism=info",
+    "aws_config=info",
+    "aws_runtime=info",
+    "aws_sigv4=info",
+    "aws_smithy_runtime=info",
+    "h2=info",
+    "hyper=info",
+    "hyper_util=info",
+];
+
 /// Starts logging. A second call changes nothing.
 pub fn start_logging() {
-    // slack-morphism writes whole payloads at its trace level.
-    let filter = EnvFilter::try_from_env("JIT_LOG")
-        .unwrap_or_else(|_unset| EnvFilter::new("info"))
-        .add_directive(tracing::metadata::LevelFilter::WARN.into());
-    let filter = if let Ok(quiet) = "slack_morphism=info".parse() { filter.add_directive(quiet) } else { filter };
+    let filter = filter(std::env::var("JIT_LOG").ok().as_deref());
     // Somebody who embeds the crate may have started logging already.
     let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// What is shown. A wish that cannot be read counts as none.
+fn filter(wish: Option<&str>) -> EnvFilter {
+    let wished = wish.filter(|wish| !wish.trim().is_empty()).and_then(|wish| EnvFilter::try_new(wish).ok());
+    let filter = wished.unwrap_or_else(|| EnvFilter::new("info"));
+    NEVER_BELOW_INFO.iter().filter_map(|limit| limit.parse().ok()).fold(filter, EnvFilter::add_directive)
 }
 
 /// Starts counting, once for the process, and gives the handle that `/metrics` reads.
@@ -64,4 +79,29 @@ fn describe() {
     describe_gauge!("jit_grants", "Grants that are not over, by state.");
     describe_gauge!("jit_accesses_stuck", "Accesses that the cloud does not open or close as it should.");
     describe_gauge!("jit_jobs_unfinished", "Jobs that are waiting or running.");
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::filter::LevelFilter;
+
+    use super::*;
+
+    #[test]
+    fn operators_see_what_they_ask_for_and_no_secrets() {
+        for (wish, level) in [
+            (None, LevelFilter::INFO),
+            (Some(""), LevelFilter::INFO),
+            (Some("jit=oops=1"), LevelFilter::INFO),
+            (Some("debug"), LevelFilter::DEBUG),
+            (Some("warn,jit=debug"), LevelFilter::DEBUG),
+            (Some("h2=trace,debug"), LevelFilter::TRACE),
+        ] {
+            let filter = filter(wish);
+            assert_eq!(filter.max_level_hint(), Some(level), "{wish:?}");
+            let text = filter.to_string();
+            assert!(NEVER_BELOW_INFO.iter().all(|limit| text.contains(limit)), "{wish:?}: {text}");
+            assert!(!text.contains("h2=trace"), "{wish:?}: {text}");
+        }
+    }
 }

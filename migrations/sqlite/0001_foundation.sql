@@ -137,7 +137,7 @@ create table card (
 create table card_copy (
     channel text not null,            -- where it stands
     ts      text not null,            -- which message it is
-    card_id text not null references card (id),
+    card_id text not null references card (id), -- of which message
     digest  text not null default '', -- SHA-256 of what it shows; empty when that is not known
     primary key (channel, ts)
 ) strict;

@@ -1,6 +1,6 @@
 //! The configuration: read from TOML files, checked as a whole, refused as a whole.
 //!
-//! There are two layers. The raw one ([`raw`], read through [`reader`]) keeps every value with its place and judges
+//! There are two layers. The raw one (`raw`, read through `reader`) keeps every value with its place and judges
 //! nothing; the checked one ([`Config`]) cannot be wrong. Whatever stands between the two is reported at once, each
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 

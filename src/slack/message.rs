@@ -7,6 +7,8 @@ use slack_morphism::prelude::*;
 pub const MAX_BLOCKS: usize = 50;
 /// Characters a section's text may have (`@slack/types`).
 pub const MAX_SECTION: usize = 3_000;
+/// Characters that all blocks together may have: Slack refuses somewhat more (bolt-js issue 2867). Buttons need some too.
+pub const MAX_BLOCKS_TEXT: usize = 9_000;
 /// Characters of `text` that Slack advises to stay within.
 pub const MAX_TEXT: usize = 4_000;
 

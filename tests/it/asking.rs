@@ -1,9 +1,10 @@
 //! Asking for a role: what people type, and what they are told at once.
 
-use jit::domain::time;
+use jit::{domain::time, playground::workspace::Channel};
 
 use crate::harness::{World, minutes};
 
+#[expect(clippy::needless_pass_by_value, reason = "as `World::with` wants it")]
 fn patient(config: String) -> String {
     format!("[limits]\npending_per_person = 50\n{config}")
 }
@@ -143,8 +144,8 @@ async fn the_policy_says_no_in_words_and_names_the_way_out() {
       2026-11-21 12:00:00 UTC *refused* to ask for `production`: @requester, why `fixing OPS-42` · There is no role `production`. `/jit list` shows what you may ask for. · #3 seal
       2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why `fixing OPS-42` · 2h1s is longer than this role allows. Ask for 2h or less. · #4 seal
       2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why `fixing OPS-42` · 4m59s is shorter than this role allows. Ask for 5m or more. · #5 seal
-      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why — · This role wants a reason. Say at the end of the command why you need it. · #6 seal
-      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester, why — · This role wants a reason. Say at the end of the command why you need it. · #7 seal
+      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester · This role wants a reason. Say at the end of the command why you need it. · #6 seal
+      2026-11-21 12:00:00 UTC *refused* to ask for `prod-deploy`: @requester · This role wants a reason. Say at the end of the command why you need it. · #7 seal
     ");
     assert!(world.screen("requests").is_empty(), "nobody is bothered");
     world.finish().await;
@@ -174,7 +175,7 @@ async fn whoever_may_not_ask_for_a_role_learns_nothing_from_its_neighbours() {
     What you may ask for with `/jit request`:
     *sandbox* — Play in the sandbox
     1m to 8h, 30m unless you say
-    Any time: 1 approval from @oncall, @approver, @outsider, @requester; you may approve yourself
+    1 approval from @oncall, @approver, @outsider or @requester; you may approve yourself
     ");
     world.settle().await;
     world.glance();
@@ -275,7 +276,7 @@ async fn requests_are_withdrawn_by_whoever_made_them() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Withdrawn* by the requester, 2026-11-21 12:00:00 UTC
+      *Withdrawn* by the requester on 2026-11-21 12:00:00 UTC
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.kinds(3).await.join("\n"), @r"
@@ -301,6 +302,37 @@ async fn what_was_decided_cannot_be_withdrawn() {
     world.clock.advance_to(world.now() + minutes(60));
     insta::assert_snapshot!(world.told(&requester, &format!("/jit cancel {name}")).await, @"REQ-CODE has lapsed: it could be decided until 2026-11-21 13:00:00 UTC.");
     world.settle().await;
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_nobody_could_ever_grant_is_refused_at_once() {
+    let world = World::with(|config| {
+        config.replace(
+            "approvals = 2\napprovers = [\"sre\", \"leads\"]",
+            "approvals = 2\napprovers = [\"leads\", \"U0REQUESTER\"]",
+        )
+    })
+    .await;
+    let [requester] = world.people(["requester"]);
+    insta::assert_snapshot!(world.told(&requester, "/jit request prod-deploy 2h moving the database").await, @"This could never be granted: 2 approvals needed, and there is only one person who may give one. An operator has to name more approvers.");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_may_have_a_channel_of_its_own() {
+    let mut world = World::with(|config| {
+        config.replacen("max_duration = \"2h\"", "max_duration = \"2h\"\nchannel = \"C0DEPLOYS\"", 1)
+    })
+    .await;
+    world.slack.add_channel(Channel::public("deploys"));
+    let [requester, approver] = world.people(["requester", "approver"]);
+    world.told(&requester, "/jit request prod-deploy 30m fixing OPS-42").await;
+    world.settle().await;
+    assert!(world.screen("deploys").contains("[Approve]") && world.screen("requests").is_empty());
+    world.clicked(&approver, "Approve").await;
+    assert!(world.screen("deploys").contains("is *live*"));
     world.glance();
     world.finish().await;
 }

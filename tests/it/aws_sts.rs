@@ -287,7 +287,7 @@ async fn sessions_run_on_where_the_target_wants_it_so() {
     let until = story.in_minutes(30);
     let key = story.claim(&work, until).await;
     let progress = story.end(&work, ended_early(until, until)).await.unwrap();
-    let because = "sessions that were claimed run on until 2026-11-21T12:30:00Z: nothing cuts them off before";
+    let because = "sessions that were claimed run on until 2026-11-21 12:30:00 UTC: nothing cuts them off before";
     assert_eq!(progress, Progress::LookAgain { at: until, because: because.into() });
     story.advance(30);
     assert_eq!(tidy_at(&story.end(&work, ended_early(until, until)).await.unwrap()), None);

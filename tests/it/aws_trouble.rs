@@ -32,16 +32,15 @@ async fn a_permission_that_is_missing_is_named_to_those_who_can_mend_it() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
       GRANT-CODE *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
-    let told = world.screen("audit");
-    insta::assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().join("\n"), @r"
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #6 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #5 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: it could not be granted: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #4 seal
+    let told = world.feed();
+    insta::assert_snapshot!(told.lines().rev().take(3).collect::<Vec<_>>().join("\n"), @r"
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *could not be granted*: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #6 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #5 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: it could not be granted: AWS does not let the bot assume arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Both the bot's own policy and the role's trust policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, the trust policy for this bot and with the external id that the configuration names; the role must exist (AWS request id f0f0f0f0-1111-2222-3333-444444444444) · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #4 seal
     ");
     requester.types("/jit status").await;
     assert!(world.private(&requester).starts_with("You have no request waiting and no access."));
@@ -72,7 +71,7 @@ async fn what_aws_will_never_do_is_not_tried_twice() {
         world.cloud.fail("AssumeRole", 1, fault);
         world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
         let dm = world.dm(&requester);
-        let last = dm.lines().filter(|line| line.contains("*could not be granted*")).next_back().unwrap();
+        let last = dm.lines().rfind(|line| line.contains("*could not be granted*")).unwrap();
         assert!(last.contains(words), "{last}");
         assert_eq!(world.asked_aws("AssumeRole") - before, 1, "{words}");
         assert_eq!(state(&world.grant().await), "failed");
@@ -135,7 +134,7 @@ async fn an_aws_that_does_not_come_back_in_time_gives_nothing() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
       GRANT-CODE *could not be granted*: its time was over before the cloud had confirmed it
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
@@ -195,7 +194,7 @@ async fn a_cloud_that_is_taken_out_of_the_configuration_stays_owed() {
     assert_eq!(state(&world.grant().await), "ending", "not ended before it is cut off");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* is *ending*: @requester gave it back. Nothing can be claimed any more.
+      *prod-deploy* is *ending*: @requester gave it back.
       the configuration no longer says how to reach aws-sts; an operator has to put its section back
       GRANT-CODE · approved by @approver
     ");

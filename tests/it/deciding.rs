@@ -18,17 +18,17 @@ async fn one_person_is_enough_to_deny() {
     jit:
       @requester asks for *prod-deploy* for *2h*
       Why: moving the database
-      *Denied* by @approver, 2026-11-21 12:00:00 UTC
+      *Denied* on 2026-11-21 12:00:00 UTC by @approver
       REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      Your request for *prod-deploy* for 2h (REQ-CODE) was *denied* by @approver.
+      Your request for *prod-deploy* for 2h (REQ-CODE) was *denied* by @approver. Ask @approver why, or ask again with `/jit request`.
     ");
     insta::assert_snapshot!(world.screen("audit"), @r"
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 2h, why `moving the database` · rule 2: 2 approvals by 2026-11-21 13:00:00 UTC · #2 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 2h, why `moving the database` · rule 2: 2 approvals needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
     jit:
       2026-11-21 12:00:00 UTC *REQ-CODE* *denied* by @approver: @requester, *prod-deploy* for 2h, why `moving the database` · #3 seal
     ");
@@ -46,11 +46,11 @@ async fn two_different_people_make_a_quorum_of_two() {
     jit:
       @requester asks for *prod-deploy* for *2h*
       Why: moving the database
-      2 approvals needed from @oncall, @approver, @lead
+      2 approvals needed from @oncall, @approver or @lead
       To be decided by 2026-11-21 13:00:00 UTC
       Approved so far by @approver
-      REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
       [Approve] [Deny]
+      REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.clicked(&approver, "Approve").await, @"You have approved REQ-CODE already. It takes 2 approvals by different people.");
     assert!(world.dm(&requester).is_empty(), "nothing is granted by the same person twice");
@@ -60,10 +60,10 @@ async fn two_different_people_make_a_quorum_of_two() {
     jit:
       @requester asks for *prod-deploy* for *2h*
       Why: moving the database
-      *Approved* by @approver, @lead, 2026-11-21 12:00:00 UTC
+      *Approved* by @approver and @lead on 2026-11-21 12:00:00 UTC
       GRANT-CODE is *live* until 2026-11-21 14:00:00 UTC
-      REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
       [Revoke]
+      REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.kinds(5).await.join("\n"), @r"
     review_given by U0APPROVER
@@ -88,7 +88,7 @@ async fn whoever_approved_may_still_deny() {
     jit:
       @requester asks for *prod-deploy* for *2h*
       Why: moving the database
-      *Denied* by @approver, 2026-11-21 12:00:00 UTC
+      *Denied* on 2026-11-21 12:00:00 UTC by @approver
       REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     let card = world.newest("requests");
@@ -105,13 +105,13 @@ async fn nobody_decides_their_own_request() {
     let [requester] = world.people(["requester"]);
     world.told(&requester, ASK).await;
     world.settle().await;
-    insta::assert_snapshot!(world.clicked(&requester, "Approve").await, @"REQ-CODE is your own request: somebody else has to decide it. You can withdraw it with `/jit cancel REQ-CODE`.");
-    insta::assert_snapshot!(world.clicked(&requester, "Deny").await, @"REQ-CODE is your own request: somebody else has to decide it. You can withdraw it with `/jit cancel REQ-CODE`.");
+    insta::assert_snapshot!(world.clicked(&requester, "Approve").await, @"REQ-CODE is your own request: @oncall or @approver has to decide it. You can withdraw it with `/jit cancel REQ-CODE`.");
+    insta::assert_snapshot!(world.clicked(&requester, "Deny").await, @"REQ-CODE is your own request: @oncall or @approver has to decide it. You can withdraw it with `/jit cancel REQ-CODE`.");
     assert!(checks::refused(&world.trail().await, &ReviewRefusal::OwnRequest));
     insta::assert_snapshot!(world.screen("audit"), @r"
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval by 2026-11-21 13:00:00 UTC · #2 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
     jit:
       2026-11-21 12:00:00 UTC *REQ-CODE* *refused* @requester, who tried to approve: it is their own request · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
     jit:
@@ -130,17 +130,17 @@ async fn a_rule_may_let_people_approve_themselves() {
     insta::assert_snapshot!(world.screen("requests"), @r"
     jit:
       @requester asks for *sandbox* for *1h*
-      1 approval needed from @oncall, @approver, @outsider, @requester
+      1 approval needed from @oncall, @approver, @outsider or @requester
       To be decided by 2026-11-21 13:00:00 UTC
-      REQ-CODE · rule 1 of sandbox: 1 approval, requesters may approve themselves · asked 2026-11-21 12:00:00 UTC
       [Approve] [Deny]
+      REQ-CODE · rule 1 of sandbox: 1 approval, requesters may approve themselves · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.clicked(&requester, "Approve").await, @"You approved REQ-CODE: it was the last approval needed. GRANT-CODE is being set up.");
     // The rule names the outsider too, but not the lead: to be allowed to ask is not to be allowed to approve.
     world.told(&outsider, "/jit request sandbox 1h").await;
     world.told(&lead, "/jit request sandbox 1h").await;
     world.settle().await;
-    insta::assert_snapshot!(world.clicked(&lead, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver, @outsider, @requester may.");
+    insta::assert_snapshot!(world.clicked(&lead, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver, @outsider or @requester may.");
     world.glance();
     world.finish().await;
 }
@@ -151,8 +151,8 @@ async fn an_outsiders_click_changes_nothing_and_is_on_the_trail() {
     let [requester, outsider] = world.people(["requester", "outsider"]);
     world.told(&requester, ASK).await;
     world.settle().await;
-    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver may.");
-    insta::assert_snapshot!(world.clicked(&outsider, "Deny").await, @"REQ-CODE is not for you to decide. @oncall, @approver may.");
+    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall or @approver may.");
+    insta::assert_snapshot!(world.clicked(&outsider, "Deny").await, @"REQ-CODE is not for you to decide. @oncall or @approver may.");
     insta::assert_snapshot!(world.kinds(2).await.join("\n"), @r"
     attempt_refused by U0OUTSIDER
     attempt_refused by U0OUTSIDER

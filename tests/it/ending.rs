@@ -2,7 +2,7 @@
 
 use jit::playground::workspace::Resend;
 
-use crate::harness::{World, aws::Fault, browser, hours, minutes, seconds, state};
+use crate::harness::{World, aws::Fault, browser, hours, minutes, newest_dm, seconds, state};
 
 /// The bot was not given the permission that cutting sessions off takes.
 const MAY_NOT_PUT: Fault = Fault::Refuse {
@@ -25,19 +25,19 @@ async fn what_is_given_back_is_cut_off_and_the_deny_goes_later() {
         "End now: The access ends now, and sessions that are running are cut off. [End now]"
     );
     world.settle().await;
-    insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE is being ended. Nothing can be claimed any more; the message about it says when all is gone.");
+    insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE is being ended. The messages about it say when all is gone.");
     assert!(!world.works(&key).await);
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:00:00 UTC: @requester gave it back.
+      *prod-deploy* has *ended* on 2026-11-21 12:00:00 UTC: @requester gave it back.
       GRANT-CODE · approved by @approver
     ");
     insta::assert_snapshot!(world.screen("requests"), @r"
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
-      GRANT-CODE has *ended*, 2026-11-21 12:00:00 UTC: @requester gave it back
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
+      GRANT-CODE has *ended* on 2026-11-21 12:00:00 UTC: @requester gave it back
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     assert_eq!(world.cloud.inline_policies(&world.role_arn).await.len(), 1);
@@ -68,7 +68,7 @@ async fn slash_end_is_for_the_holder() {
     insta::assert_snapshot!(world.private(&requester), @"There is no grant of that name. `/jit status` shows yours.");
 
     requester.types(&format!("/jit end {name}")).await;
-    insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE is being ended. Nothing can be claimed any more; the message about it says when all is gone.");
+    insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE is being ended. The messages about it say when all is gone.");
     world.settle().await;
     requester.types(&format!("/jit end {name}")).await;
     insta::assert_snapshot!(world.private(&requester), @"GRANT-CODE ended 2026-11-21 12:00:00 UTC. Ask again if you still need it.");
@@ -93,30 +93,26 @@ async fn an_approver_revokes_and_an_outsider_does_not() {
     // one who may approve the role but did not approve this request, by way of a user group
     oncall.clicks("Revoke").await;
     world.settle().await;
-    assert_eq!(
-        world.private(&oncall),
-        "GRANT-CODE is being ended. Nothing can be claimed any more; the message about it says when all is gone."
-    );
+    assert_eq!(world.private(&oncall), "GRANT-CODE is being ended. The messages about it say when all is gone.");
     assert!(!world.works(&key).await);
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:00:00 UTC: @oncall1 revoked it.
+      *prod-deploy* has *ended* on 2026-11-21 12:00:00 UTC: @oncall1 revoked it.
       GRANT-CODE · approved by @approver
     ");
     insta::assert_snapshot!(world.screen("requests"), @r"
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
-      GRANT-CODE has *ended*, 2026-11-21 12:00:00 UTC: @oncall1 revoked it
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
+      GRANT-CODE has *ended* on 2026-11-21 12:00:00 UTC: @oncall1 revoked it
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
-    let told = world.screen("audit");
-    insta::assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().join("\n"), @r"
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *ended*: revoked by @oncall1 · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #10 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #9 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: revoked by @oncall1 · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #8 seal
-    jit:
+    let told = world.feed();
+    insta::assert_snapshot!(told.lines().rev().take(3).collect::<Vec<_>>().join("\n"), @r"
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *ended*: revoked by @oncall1 · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #10 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #9 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *ending*: revoked by @oncall1 · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #8 seal
     ");
     world.advance(hours(2)).await;
     world.finish().await;
@@ -166,14 +162,14 @@ async fn a_target_that_lets_sessions_run_says_so() {
     world.settle().await;
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *sandbox* is *ending*: @requester gave it back. Nothing can be claimed any more.
+      *sandbox* is *ending*: @requester gave it back.
       sessions that were claimed run on until 2026-11-21 12:30:00 UTC: nothing cuts them off before
       GRANT-CODE · approved by @requester
     ");
     insta::assert_snapshot!(world.screen("requests"), @r"
     jit:
       @requester asks for *sandbox* for *30m*
-      *Approved* by @requester, 2026-11-21 12:00:00 UTC
+      *Approved* by @requester on 2026-11-21 12:00:00 UTC
       GRANT-CODE is *ending*: @requester gave it back
       sessions that were claimed run on until 2026-11-21 12:30:00 UTC: nothing cuts them off before
       REQ-CODE · rule 1 of sandbox: 1 approval, requesters may approve themselves · asked 2026-11-21 12:00:00 UTC
@@ -183,7 +179,7 @@ async fn a_target_that_lets_sessions_run_says_so() {
     assert_eq!(state(&world.grant().await), "ending");
     requester.types("/jit status").await;
     insta::assert_snapshot!(world.private(&requester), @r"
-    GRANT-CODE is being ended. Nothing can be claimed any more; the message about it says when all is gone.
+    GRANT-CODE is being ended. The messages about it say when all is gone.
 
     *GRANT-CODE* is ending: *sandbox*
     ");
@@ -224,7 +220,7 @@ async fn what_is_not_there_yet_can_be_ended_too() {
     assert_eq!(state(&world.grant().await), "ended");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:00:00 UTC: @approver revoked it.
+      *prod-deploy* has *ended* on 2026-11-21 12:00:00 UTC: @approver revoked it.
       GRANT-CODE · approved by @approver
     ");
     let tried = world.asked_aws("AssumeRole");
@@ -241,7 +237,7 @@ async fn a_grant_ends_once_however_often_it_is_ended() {
     let [requester, approver] = world.people(["requester", "approver"]);
     world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
     world.claims(&requester).await;
-    let (message, card) = (world.newest_dm(&requester), world.newest_card());
+    let (message, card) = (newest_dm(&requester), world.newest_card());
     let live = message.versions.len() - 1;
     let click = requester.clicks("End now").await;
     world.slack.redeliver(&click, Resend::SignedAnew).await;
@@ -253,7 +249,7 @@ async fn a_grant_ends_once_however_often_it_is_ended() {
     requester.clicks_stale(&message, live, "End now").await;
     world.settle().await;
     insta::assert_snapshot!(world.private(&requester), @r"
-    GRANT-CODE is being ended. Nothing can be claimed any more; the message about it says when all is gone.
+    GRANT-CODE is being ended. The messages about it say when all is gone.
 
     GRANT-CODE is ending already. Ask again if you still need it.
 
@@ -309,7 +305,7 @@ async fn a_cut_that_aws_does_not_allow_is_told_retried_and_over_by_the_planned_e
     world.settle().await;
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* is *ending*: @approver revoked it. Nothing can be claimed any more.
+      *prod-deploy* is *ending*: @approver revoked it.
       running sessions of arn:aws:iam::123456789012:role/prod-deploy cannot be cut off: iam:PutRolePolicy is not allowed. Allow iam:PutRolePolicy and iam:DeleteRolePolicy on this role to the bot, or to the role in aws.revoker_role_arn; sessions stop at the planned end in any case (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
       GRANT-CODE · approved by @approver
     ");
@@ -317,7 +313,7 @@ async fn a_cut_that_aws_does_not_allow_is_told_retried_and_over_by_the_planned_e
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
       GRANT-CODE is *ending*: @approver revoked it
       running sessions of arn:aws:iam::123456789012:role/prod-deploy cannot be cut off: iam:PutRolePolicy is not allowed. Allow iam:PutRolePolicy and iam:DeleteRolePolicy on this role to the bot, or to the role in aws.revoker_role_arn; sessions stop at the planned end in any case (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
@@ -340,7 +336,7 @@ async fn a_cut_that_aws_does_not_allow_is_told_retried_and_over_by_the_planned_e
     assert_eq!(state(&world.grant().await), "ended");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:30:00 UTC: @approver revoked it.
+      *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: @approver revoked it.
       GRANT-CODE · approved by @approver
     ");
     world.cloud.heal();

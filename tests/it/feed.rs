@@ -37,26 +37,26 @@ async fn a_line_says_who_what_when_why_and_who_allowed_it() {
     insta::assert_snapshot!(world.screen("audit"), @r"
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 2h, why `moving the database` · rule 2: 2 approvals by 2026-11-21 13:00:00 UTC · #2 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 2h, why `moving the database` · rule 2: 2 approvals needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
     jit:
       2026-11-21 12:00:00 UTC *REQ-CODE* *refused* @outsider, who tried to approve: the rule does not name them · @requester, *prod-deploy* for 2h, why `moving the database` · #3 seal
     jit:
       2026-11-21 12:00:00 UTC *REQ-CODE* *approved by* @approver, 1 of 2: @requester, *prod-deploy* for 2h, why `moving the database` · #4 seal
     jit:
-      2026-11-21 12:00:01 UTC *REQ-CODE* *granted* by @approver, @lead until 2026-11-21 14:00:01 UTC: @requester, *prod-deploy* for 2h, why `moving the database` · #5 seal
+      2026-11-21 12:00:01 UTC *REQ-CODE* *granted* by @approver and @lead (@lead was the last) until 2026-11-21 14:00:01 UTC: @requester, *prod-deploy* for 2h, why `moving the database` · #5 seal
     jit:
-      2026-11-21 12:00:01 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #6 seal
-      2026-11-21 12:00:01 UTC *GRANT-CODE* *live* until 2026-11-21 14:00:01 UTC: @requester, *prod-deploy* for 2h, why `moving the database` · approved by @approver, @lead · #7 seal
+      2026-11-21 12:00:01 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #6 seal
+      2026-11-21 12:00:01 UTC *GRANT-CODE* *live* until 2026-11-21 14:00:01 UTC: @requester, *prod-deploy* for 2h, why `moving the database` · approved by @approver and @lead · #7 seal
     jit:
       2026-11-21 12:10:01 UTC *GRANT-CODE* *refused* @outsider, who tried to revoke it: it is not theirs · @requester, *prod-deploy* for 2h, why `moving the database` · #8 seal
     jit:
       2026-11-21 12:10:01 UTC *GRANT-CODE* *ending*: revoked by @lead · @requester, *prod-deploy* for 2h, why `moving the database` · #9 seal
     jit:
-      2026-11-21 12:10:01 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #10 seal
+      2026-11-21 12:10:01 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #10 seal
       2026-11-21 12:10:01 UTC *GRANT-CODE* *ended*: revoked by @lead · @requester, *prod-deploy* for 2h, why `moving the database` · #11 seal
     jit:
-      2026-11-21 12:10:01 UTC *REQ-CODE* *requested*: @requester, *sandbox* for 1h, why — · rule 1: 1 approval by 2026-11-21 13:10:01 UTC · #12 seal
-      2026-11-21 12:10:01 UTC *REQ-CODE* *withdrawn* by @requester: @requester, *sandbox* for 1h, why — · #13 seal
+      2026-11-21 12:10:01 UTC *REQ-CODE* *requested*: @requester, *sandbox* for 1h · rule 1: 1 approval needed, to be decided by 2026-11-21 13:10:01 UTC · #12 seal
+      2026-11-21 12:10:01 UTC *REQ-CODE* *withdrawn* by @requester: @requester, *sandbox* for 1h · #13 seal
     ");
     world.glance();
     world.finish().await;

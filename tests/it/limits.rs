@@ -75,16 +75,16 @@ async fn the_longest_and_wildest_reason_pings_nobody_forges_nothing_and_fits() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: <!channel> <!here> <@U0LEAD> <!subteam^S0ONCALL> <!ch
-      1 approval needed from @oncall, @approver
+      1 approval needed from @oncall or @approver
       To be decided by 2026-11-21 13:00:00 UTC
-      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · 
       [Approve] [Deny]
+      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval ·
     ");
     world.clicked(&approver, "Approve").await;
     world.advance(minutes(30)).await;
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:30:00 UTC: its time is over.
+      *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: its time is over.
       GRANT-CODE · approved by @approver
     ");
     let lines: Vec<String> = world.screen("audit").lines().map(|line| line.chars().take(90).collect()).collect();
@@ -105,6 +105,40 @@ async fn the_longest_and_wildest_reason_pings_nobody_forges_nothing_and_fits() {
     ");
     world.glance();
     nobody_is_deceived(&world);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn letters_that_grow_on_the_way_leave_every_line_of_the_feed_whole() {
+    let mut world = World::start().await;
+    let [requester] = world.people(["requester"]);
+    let wild = "&*a*<".repeat(500);
+    let answer = world.told(&requester, &format!("/jit request {wild} 30m {wild}")).await;
+    assert!(answer.starts_with("There is no role"), "{answer}");
+    world.settle().await;
+    let screen = world.screen("audit");
+    let line = screen.lines().last().unwrap();
+    assert!(line.ends_with("· #2 seal"), "{line}");
+    assert_eq!(line.matches('`').count() % 2, 0, "what somebody wrote stays in its code span: {line}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_of_very_many_roles_is_cut_and_says_so() {
+    let roles: Vec<String> = (0..80)
+        .map(|place| {
+            let description = "What it is good for. ".repeat(12);
+            format!(
+                "\n[[role]]\nname = \"role-{place:02}\"\ndescription = \"{description}\"\nmax_duration = \"8h\"\n\
+                 [[role.rule]]\napprovals = 1\napprovers = [\"sre\"]\n\
+                 [[role.target]]\ntype = \"aws-sts\"\nrole_arn = \"arn:aws:iam::123456789012:role/r{place}\"\n"
+            )
+        })
+        .collect();
+    let world = World::with(|config| config + &roles.concat()).await;
+    let [requester] = world.people(["requester"]);
+    let answer = world.told(&requester, "/jit list").await;
+    insta::assert_snapshot!(answer.lines().next_back().unwrap(), @"… and 59 more");
     world.finish().await;
 }
 

@@ -10,7 +10,7 @@ async fn access_is_asked_for_approved_claimed_and_ends_by_itself() {
     requester.types_in("requests", "/jit request prod-deploy 30m fixing OPS-42").await;
     insta::assert_snapshot!(world.private(&requester), @r"
     *REQ-CODE*: you asked for *prod-deploy* for *30m*.
-    1 approval needed from @oncall, @approver. I write to you when it is decided, by 2026-11-21 13:00:00 UTC at the latest.
+    1 approval needed from @oncall or @approver. I write to you when it is decided, by 2026-11-21 13:00:00 UTC at the latest.
     Changed your mind? `/jit cancel REQ-CODE`
     ");
     world.settle().await;
@@ -18,10 +18,10 @@ async fn access_is_asked_for_approved_claimed_and_ends_by_itself() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      1 approval needed from @oncall, @approver
+      1 approval needed from @oncall or @approver
       To be decided by 2026-11-21 13:00:00 UTC
-      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
       [Approve] [Deny]
+      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
 
     approver.clicks("Approve").await;
@@ -31,17 +31,17 @@ async fn access_is_asked_for_approved_claimed_and_ends_by_itself() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
       GRANT-CODE is *live* until 2026-11-21 12:30:00 UTC
-      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
       [Revoke]
+      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
       *prod-deploy* is *live* until 2026-11-21 12:30:00 UTC.
       Credentials stop working at that moment. Get fresh ones as often as you need until then.
-      GRANT-CODE · approved by @approver
       [Get credentials] [End now]
+      GRANT-CODE · approved by @approver
     ");
 
     requester.clicks("Get credentials").await;
@@ -61,31 +61,25 @@ async fn access_is_asked_for_approved_claimed_and_ends_by_itself() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Approved* by @approver, 2026-11-21 12:00:00 UTC
-      GRANT-CODE has *ended*, 2026-11-21 12:30:00 UTC: its time is over
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
+      GRANT-CODE has *ended* on 2026-11-21 12:30:00 UTC: its time is over
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* has *ended*, 2026-11-21 12:30:00 UTC: its time is over.
+      *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: its time is over.
       GRANT-CODE · approved by @approver
     ");
-    insta::assert_snapshot!(world.screen("audit"), @r"
-    jit:
-      2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval by 2026-11-21 13:00:00 UTC · #2 seal
-    jit:
-      2026-11-21 12:00:00 UTC *REQ-CODE* *granted* by @approver until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #4 seal
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *live* until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · approved by @approver · #5 seal
-    jit:
-      2026-11-21 12:00:00 UTC *GRANT-CODE* *credentials claimed* by @requester to use in a shell: `ASIA…` on `arn:aws:iam::123456789012:role/prod-deploy`, until 2026-11-21 12:30:00 UTC · #6 seal
-    jit:
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *ending*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #7 seal
-    jit:
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: @requester with *prod-deploy* · #8 seal
-      2026-11-21 12:30:00 UTC *GRANT-CODE* *ended*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #9 seal
+    insta::assert_snapshot!(world.feed(), @r"
+    2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
+    2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · rule 1: 1 approval needed, to be decided by 2026-11-21 13:00:00 UTC · #2 seal
+    2026-11-21 12:00:00 UTC *REQ-CODE* *granted* by @approver until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #3 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *opened* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #4 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *live* until 2026-11-21 12:30:00 UTC: @requester, *prod-deploy* for 30m, why `fixing OPS-42` · approved by @approver · #5 seal
+    2026-11-21 12:00:00 UTC *GRANT-CODE* *credentials claimed* by @requester to use in a shell: `ASIA…` on `arn:aws:iam::123456789012:role/prod-deploy`, until 2026-11-21 12:30:00 UTC · #6 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *ending*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #7 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *closed* `arn:aws:iam::123456789012:role/prod-deploy`: *prod-deploy* of @requester · #8 seal
+    2026-11-21 12:30:00 UTC *GRANT-CODE* *ended*: its time is over · @requester, *prod-deploy* for 30m, why `fixing OPS-42` · #9 seal
     ");
     assert!(!world.cloud.can(&key, "s3:GetObject", world.now()).await);
     world.finish().await;

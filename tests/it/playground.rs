@@ -38,7 +38,7 @@ const STORY: [&str; 43] = [
     "carol clicks    [Approve]",
     "is your own request",
     "bob clicks      [Deny]",
-    "Denied by @bob",
+    "Denied on ",
     "direct to carol: a new message",
     "#access-audit",
     "who tried to approve",

@@ -19,11 +19,11 @@ async fn todays_larger_quorum_counts() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      1 approval needed from @oncall, @approver
+      1 approval needed from @oncall or @approver
       To be decided by 2026-11-21 13:00:00 UTC
       Approved so far by @approver: not enough any more, the policy has changed since it was asked
-      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
       [Approve] [Deny]
+      REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.clicked(&oncall, "Approve").await, @"You approved REQ-CODE: it was the last approval needed. GRANT-CODE is being set up.");
     world.glance();
@@ -79,7 +79,7 @@ async fn whoever_became_an_approver_since_may_not_decide_this_one() {
     world.told(&requester, ASK).await;
     world.settle().await;
     world.change_policy("\"U0REQUESTER\", \"U0APPROVER\"", "\"U0REQUESTER\", \"U0APPROVER\", \"U0OUTSIDER\"").await;
-    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall, @approver may.");
+    insta::assert_snapshot!(world.clicked(&outsider, "Approve").await, @"REQ-CODE is not for you to decide. @oncall or @approver may.");
     world.glance();
     world.finish().await;
 }
@@ -96,7 +96,7 @@ async fn a_role_that_is_gone_is_granted_to_nobody() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
-      *Denied* by today's policy, which has changed since it was asked, 2026-11-21 12:00:00 UTC. There is no role `prod-deploy`. `/jit list` shows what you may ask for.
+      *Denied* on 2026-11-21 12:00:00 UTC by today's policy, which has changed since it was asked. There is no role `prod-deploy`. `/jit list` shows what you may ask for.
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
@@ -124,7 +124,7 @@ async fn what_is_too_long_today_is_not_granted() {
     jit:
       @requester asks for *prod-deploy* for *1h30m*
       Why: moving the database
-      *Denied* by today's policy, which has changed since it was asked, 2026-11-21 12:00:00 UTC. 1h30m is longer than this role allows. Ask for 1h or less.
+      *Denied* on 2026-11-21 12:00:00 UTC by today's policy, which has changed since it was asked. 1h30m is longer than this role allows. Ask for 1h or less.
       REQ-CODE · rule 2 of prod-deploy: 2 approvals · asked 2026-11-21 12:00:00 UTC
     ");
     insta::assert_snapshot!(world.dm(&requester), @r"
@@ -167,7 +167,7 @@ async fn a_changed_policy_with_a_mistake_is_refused_as_a_whole() {
     jit:
       2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
       2026-11-21 12:00:00 UTC *changed policy refused*, 2 problems; the one before stays in force · #2 seal
-      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 1h30m, why `moving the database` · rule 2: 2 approvals by 2026-11-21 13:00:00 UTC · #3 seal
+      2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 1h30m, why `moving the database` · rule 2: 2 approvals needed, to be decided by 2026-11-21 13:00:00 UTC · #3 seal
     jit:
       2026-11-21 12:00:00 UTC *REQ-CODE* *denied* by @approver: @requester, *prod-deploy* for 1h30m, why `moving the database` · #4 seal
     ");

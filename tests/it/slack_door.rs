@@ -51,7 +51,7 @@ impl Knock {
         );
         for (name, value) in [("x-slack-request-timestamp", self.timestamp), ("x-slack-signature", self.signature)] {
             if let Some(value) = value {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                head = format!("{head}{name}: {value}\r\n");
             }
         }
         let length = self.body.len();

@@ -139,7 +139,7 @@ async fn a_private_answer_goes_to_slack_and_nowhere_else() {
         })
         .await;
         let answer = world.private(&outsider);
-        assert!(answer.ends_with("is not for you to decide. @oncall, @approver may."), "{url}: {answer}");
+        assert!(answer.ends_with("is not for you to decide. @oncall or @approver may."), "{url}: {answer}");
     }
     assert_eq!(world.count_calls("response_url"), before, "the answers went to the channel");
     assert_eq!(world.count_calls("chat.postEphemeral"), 5);

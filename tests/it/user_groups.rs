@@ -48,7 +48,7 @@ async fn a_group_that_changes_is_asked_about_anew() {
     let event = r#"{"type":"event_callback","team_id":"T0ACME","event_id":"Ev1","event":{"type":"subteam_members_changed",
         "subteam_id":"S0ONCALL","team_id":"T0ACME","added_users":["U0OUTSIDER"],"removed_users":["U0ONCALL1"]}}"#;
     assert_eq!(world.slack_sends("application/json", event).await.0, 200);
-    insta::assert_snapshot!(decides(&mut world, &requester, &oncall).await, @"REQ-CODE is not for you to decide. @oncall, @approver may.");
+    insta::assert_snapshot!(decides(&mut world, &requester, &oncall).await, @"REQ-CODE is not for you to decide. @oncall or @approver may.");
     assert!(world.clicked(&outsider, "Approve").await.contains("last approval needed"));
     assert_eq!(world.count_calls(MEMBERS), 2);
     world.glance();

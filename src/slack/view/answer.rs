@@ -63,10 +63,7 @@ pub fn cancelled(request: &Request) -> Message {
 /// A grant is being ended early.
 #[must_use]
 pub fn ending(grant: &Grant) -> Message {
-    Message::paragraph(format!(
-        "{} is being ended. Nothing can be claimed any more; the message about it says when all is gone.",
-        grant.code.grant()
-    ))
+    Message::paragraph(format!("{} is being ended. The messages about it say when all is gone.", grant.code.grant()))
 }
 
 /// `/jit list`
@@ -94,22 +91,22 @@ fn role_words(role: &Role) -> String {
         time::short(role.max_duration),
         time::short(role.default_duration)
     ));
-    lines.extend(role.rules.iter().map(rule_words));
+    lines.extend(role.rules.iter().enumerate().map(|(place, rule)| rule_words(place, rule)));
     if let Requesters::Only(circle) = &role.requesters {
         lines.push(format!("For {}", words::circle(circle)));
     }
     lines.join("\n")
 }
 
-fn rule_words(rule: &Rule) -> String {
-    let reach = rule.up_to.map_or("Any time".to_owned(), |limit| format!("Up to {}", time::short(limit)));
+fn rule_words(place: usize, rule: &Rule) -> String {
+    let reach = match (rule.up_to, place) {
+        (Some(limit), _) => format!("Up to {}: ", time::short(limit)),
+        (None, 0) => String::new(),
+        (None, _) => "Longer: ".to_owned(),
+    };
     let own = if rule.self_approval { "; you may approve yourself" } else { "" };
-    let different = if rule.approvals.get() > 1 { " (different people)" } else { "" };
-    format!(
-        "{reach}: {}{different} from {}{own}",
-        words::approvals(rule.approvals.get()),
-        words::circle(&rule.approvers)
-    )
+    let different = if rule.approvals.get() > 1 { " by different people" } else { "" };
+    format!("{reach}{}{different} from {}{own}", words::approvals(rule.approvals.get()), words::circle(&rule.approvers))
 }
 
 /// `/jit status`

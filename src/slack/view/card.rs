@@ -30,14 +30,14 @@ pub fn card(story: &Story) -> Message {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
         RequestState::Denied { at, by } => {
-            draft.say(format!("*Denied* {}, {}{}", denier(by), words::moment(*at), objection(by, ". ")))
+            draft.say(format!("*Denied* on {} {}{}", words::moment(*at), denier(by), objection(by, ". ")))
         }
-        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester, {}", words::moment(*at))),
+        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester on {}", words::moment(*at))),
         RequestState::Lapsed { .. } => {
             draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
         }
     };
-    draft.note(small_print(request)).finish()
+    draft.footer(small_print(request)).finish()
 }
 
 fn awaiting(draft: Draft, story: &Story) -> Draft {
@@ -70,7 +70,7 @@ fn approved(draft: Draft, story: &Story) -> Draft {
         return draft.say("*Approved*");
     };
     let approvers = words::people(&grant.approvers);
-    let draft = draft.say(format!("*Approved* by {approvers}, {}", words::moment(grant.starts_at)));
+    let draft = draft.say(format!("*Approved* by {approvers} on {}", words::moment(grant.starts_at)));
     let draft = standing(draft, story, grant);
     match grant.state {
         GrantState::Applying | GrantState::Active { .. } => draft.button(
@@ -90,7 +90,7 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         GrantState::Active { .. } => draft.say(format!("{name} is *live* until {}", words::moment(grant.ends_at))),
         GrantState::Ending { cause, .. } => draft.say(format!("{name} is *ending*: {}", cause_words(grant, cause))),
         GrantState::Ended { at, cause } => {
-            draft.say(format!("{name} has *ended*, {}: {}", words::moment(*at), cause_words(grant, cause)))
+            draft.say(format!("{name} has *ended* on {}: {}", words::moment(*at), cause_words(grant, cause)))
         }
         GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
     };

@@ -5,7 +5,7 @@ use slack_morphism::prelude::*;
 use super::words;
 use crate::slack::{
     inbound::Button,
-    message::{MAX_BLOCKS, MAX_TEXT, Message, context, section, shortened, verbatim},
+    message::{MAX_BLOCKS, MAX_BLOCKS_TEXT, MAX_SECTION, MAX_TEXT, Message, context, section, shortened, verbatim},
 };
 
 /// A message in the making.
@@ -13,7 +13,12 @@ use crate::slack::{
 pub struct Draft {
     text: Vec<String>,
     blocks: Vec<SlackBlock>,
+    /// How many characters the blocks have so far.
+    length: usize,
+    /// How many blocks did not fit any more.
+    left_out: usize,
     buttons: Vec<SlackActionBlockElement>,
+    footer: Option<String>,
 }
 
 /// What a button looks like and asks back.
@@ -35,7 +40,7 @@ impl Draft {
     #[must_use]
     pub fn say(mut self, mrkdwn: impl Into<String>) -> Self {
         let mrkdwn = mrkdwn.into();
-        self.blocks.push(section(&mrkdwn));
+        self.push(section(&mrkdwn), &mrkdwn);
         self.text.push(mrkdwn);
         self
     }
@@ -47,7 +52,8 @@ impl Draft {
         if line.is_empty() {
             return self;
         }
-        self.blocks.push(verbatim(&format!("{label}: {line}")));
+        let shown = format!("{label}: {line}");
+        self.push(verbatim(&shown), &shown);
         self.text.push(format!("{label}: {}", words::quoted(their_words)));
         self
     }
@@ -56,12 +62,31 @@ impl Draft {
     #[must_use]
     pub fn note(mut self, mrkdwn: impl Into<String>) -> Self {
         let mrkdwn = mrkdwn.into();
-        self.blocks.push(context(&mrkdwn));
+        self.push(context(&mrkdwn), &mrkdwn);
         self.text.push(mrkdwn);
         self
     }
 
-    /// A button; all of a message's buttons stand in one row at its end.
+    /// Small print below the buttons.
+    #[must_use]
+    pub fn footer(mut self, mrkdwn: impl Into<String>) -> Self {
+        self.footer = Some(mrkdwn.into());
+        self
+    }
+
+    /// Adds a block while there is room: three places are kept, for the buttons, for the footer and for saying what was
+    /// left out.
+    fn push(&mut self, block: SlackBlock, shown: &str) {
+        let length = self.length + shown.chars().count().min(MAX_SECTION);
+        if self.left_out > 0 || self.blocks.len() + 3 >= MAX_BLOCKS || length > MAX_BLOCKS_TEXT {
+            self.left_out += 1;
+        } else {
+            self.length = length;
+            self.blocks.push(block);
+        }
+    }
+
+    /// A button; all of a message's buttons stand in one row behind what it says.
     #[must_use]
     pub fn button(mut self, label: &str, button: Button, about: &str, weight: Weight) -> Self {
         let element = SlackBlockButtonElement::new(pt!(label))
@@ -95,14 +120,15 @@ impl Draft {
     /// The message, within Slack's limits.
     #[must_use]
     pub fn finish(mut self) -> Message {
-        let room = MAX_BLOCKS - usize::from(!self.buttons.is_empty());
-        if self.blocks.len() > room {
-            let left_out = self.blocks.len() - (room - 1);
-            self.blocks.truncate(room - 1);
-            self.blocks.push(context(&format!("… and {left_out} more")));
+        if self.left_out > 0 {
+            self.blocks.push(context(&format!("… and {} more", self.left_out)));
         }
         if !self.buttons.is_empty() {
             self.blocks.push(SlackActionsBlock::new(self.buttons).into());
+        }
+        if let Some(footer) = self.footer {
+            self.blocks.push(context(&footer));
+            self.text.push(footer);
         }
         Message { text: shortened(&self.text.join("\n"), MAX_TEXT), blocks: self.blocks }
     }

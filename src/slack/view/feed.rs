@@ -15,7 +15,7 @@ use crate::{
         policy::ReviewRefusal,
         time,
     },
-    slack::message::{MAX_SECTION, Message, section},
+    slack::message::{MAX_SECTION, Message, section, shortened},
 };
 
 /// How many events one message tells at most: each is a block of its own.
@@ -52,8 +52,8 @@ pub fn line(event: &Event) -> String {
         Err(_) => format!("{} by {}", words::quoted(&event.kind), actor(&event.actor)),
     };
     let seal: String = event.hash.chars().take(8).collect();
-    let line = format!("{at} {what} · #{} {seal}", event.seq);
-    crate::slack::message::shortened(&line, MAX_SECTION)
+    let end = format!(" · #{} {seal}", event.seq);
+    shortened(&format!("{at} {what}"), MAX_SECTION - end.chars().count()) + &end
 }
 
 fn actor(name: &str) -> String {
@@ -63,25 +63,26 @@ fn actor(name: &str) -> String {
 fn fact_words(fact: &Fact, actor: &str) -> String {
     match fact {
         Fact::RequestMade { about, rule, quorum, decide_by, .. } => format!(
-            "{} *requested*: {} · rule {rule}: {} by {}",
+            "{} *requested*: {} · rule {rule}: {} needed, to be decided by {}",
             request_name(about),
             wish(about),
             words::approvals(*quorum),
             words::moment(*decide_by)
         ),
         Fact::AskRefused { role, reason, refusal } => format!(
-            "*refused* to ask for {}: {actor}, why {} · {}",
+            "*refused* to ask for {}: {actor}{} · {}",
             words::quoted(role.as_str()),
-            words::quoted(reason),
+            why(reason),
             refusal::ask(refusal, "/jit")
         ),
         Fact::ReviewGiven { about, given, needed } => {
             format!("{} *approved by* {actor}, {given} of {needed}: {}", request_name(about), wish(about))
         }
         Fact::RequestApproved { about, approvers, ends_at, .. } => format!(
-            "{} *granted* by {} until {}: {}",
+            "{} *granted* by {}{} until {}: {}",
             request_name(about),
             words::people(approvers),
+            if approvers.len() > 1 { format!(" ({actor} was the last)") } else { String::new() },
             words::moment(*ends_at),
             wish(about)
         ),
@@ -165,16 +166,20 @@ fn grant_name(about: &Subject) -> String {
 }
 
 fn holder(about: &Subject) -> String {
-    format!("{} with *{}*", words::person(&about.requester), words::escape(about.role.as_str()))
+    format!("*{}* of {}", words::escape(about.role.as_str()), words::person(&about.requester))
+}
+
+fn why(reason: &str) -> String {
+    if reason.trim().is_empty() { String::new() } else { format!(", why {}", words::quoted(reason)) }
 }
 
 fn wish(about: &Subject) -> String {
     format!(
-        "{}, *{}* for {}, why {}",
+        "{}, *{}* for {}{}",
         words::person(&about.requester),
         words::escape(about.role.as_str()),
         time::short(Duration::from_secs(about.seconds)),
-        words::quoted(&about.reason)
+        why(&about.reason)
     )
 }
 

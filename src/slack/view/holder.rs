@@ -10,7 +10,7 @@ use crate::{
     domain::{
         catalog::Nature,
         grant::{EndCause, Grant, GrantState},
-        request::RequestState,
+        request::{Denier, RequestState},
         time,
     },
     slack::{inbound::Button, message::Message},
@@ -30,8 +30,14 @@ pub fn holder(story: &Story) -> Option<Message> {
     match &request.state {
         RequestState::Awaiting | RequestState::Cancelled { .. } => None,
         RequestState::Denied { by, .. } => {
-            let why = objection(by, " ");
-            Some(Draft::default().say(format!("Your request for {what} was *denied* {}.{why}", denier(by))).finish())
+            let way_out = match by {
+                Denier::Person(person) => {
+                    format!(" Ask {} why, or ask again with `/jit request`.", words::person(person))
+                }
+                Denier::Policy(_) => objection(by, " "),
+            };
+            let text = format!("Your request for {what} was *denied* {}.{way_out}", denier(by));
+            Some(Draft::default().say(text).finish())
         }
         RequestState::Lapsed { .. } => {
             let until = words::moment(request.decide_by);
@@ -60,15 +66,14 @@ fn granted(story: &Story, grant: &Grant) -> Option<Message> {
         GrantState::Ending { cause: EndCause::NotGrantable { why }, .. } | GrantState::Failed { why, .. } => {
             draft.say(format!("*{role}* was approved, but *could not be granted*: {}", words::escape(why)))
         }
-        GrantState::Ending { cause, .. } => {
-            draft.say(format!("*{role}* is *ending*: {}. Nothing can be claimed any more.", cause_words(grant, cause)))
-        }
+        GrantState::Ending { cause, .. } => draft.say(format!("*{role}* is *ending*: {}.", cause_words(grant, cause))),
         GrantState::Ended { at, cause } => {
-            draft.say(format!("*{role}* has *ended*, {}: {}.", words::moment(*at), cause_words(grant, cause)))
+            draft.say(format!("*{role}* has *ended* on {}: {}.", words::moment(*at), cause_words(grant, cause)))
         }
     };
     let draft = story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)));
-    Some(draft.note(format!("{name} · approved by {}", words::people(&grant.approvers))).finish())
+    let draft = draft.footer(format!("{name} · approved by {}", words::people(&grant.approvers)));
+    Some(draft.finish())
 }
 
 fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
@@ -85,7 +90,7 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
                 .note("Credentials stop working at that moment. Get fresh ones as often as you need until then.")
                 .button("Get credentials", Button::Claim(grant.id), &about, Weight::Primary)
         } else {
-            draft
+            draft.note("The access is simply there: there are no credentials to fetch.")
         };
     draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: story.end_question() })
 }

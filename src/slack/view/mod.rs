@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{
     access::Access,
-    catalog::{EarlyEnd, Target},
+    catalog::{EarlyEnd, Nature, Target},
     grant::Grant,
     ids::UserId,
     request::Request,
@@ -46,7 +46,10 @@ impl Story {
             Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
             Target::Demo(_) => false,
         });
-        if lets_sessions_run {
+        let mints = self.accesses.iter().any(|access| access.target.nature() == Nature::Session);
+        if !mints {
+            "The access ends now."
+        } else if lets_sessions_run {
             "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
         } else {
             "The access ends now, and sessions that are running are cut off."

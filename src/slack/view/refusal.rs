@@ -50,8 +50,13 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
             format!("No rule of this role covers {}. Ask for a shorter time.", length(asked))
         }
         AskRefusal::TooFewApprovers { needed, able } => format!(
-            "Nobody could approve this: {} needed, and {able} of those who may approve are not you. An operator has to name more approvers.",
-            words::approvals(*needed)
+            "This could never be granted: {} needed, and there {} who may give one. An operator has to name more approvers.",
+            words::approvals(*needed),
+            match able {
+                0 => "is nobody".to_owned(),
+                1 => "is only one person".to_owned(),
+                several => format!("are only {several} people"),
+            }
         ),
         AskRefusal::TooManyPending { limit } => format!(
             "You have {limit} requests waiting for a decision, which is the limit. Withdraw one with `{slash} cancel`, or wait."
@@ -102,7 +107,8 @@ pub fn review(refused: &review::Refused) -> String {
         }
         ReviewRefusal::OwnRequest => {
             format!(
-                "{name} is your own request: somebody else has to decide it. You can withdraw it with `/jit cancel {name}`."
+                "{name} is your own request: {} has to decide it. You can withdraw it with `/jit cancel {name}`.",
+                words::deciders(&request.verdict, &request.requester)
             )
         }
         ReviewRefusal::AlreadyApproved => {

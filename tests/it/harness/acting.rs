@@ -23,7 +23,7 @@ impl World {
         let mut text = String::new();
         for command in commands {
             let answer = self.told(person, command).await;
-            text.push_str(&format!("> {}\n{answer}\n\n", self.tidy(command)));
+            text = format!("{text}> {}\n{answer}\n\n", self.tidy(command));
         }
         text
     }

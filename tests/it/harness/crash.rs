@@ -41,22 +41,14 @@ impl World {
         let worker = self.worker();
         let done = {
             let mut work = pin!(worker.run_due());
-            poll_fn(|cx| match fuse.burn(self) {
-                true => Poll::Ready(None),
-                false => work.as_mut().poll(cx).map(Some),
-            })
-            .await
+            poll_fn(|cx| if fuse.burn(self) { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }).await
         };
-        match done {
-            Some(done) => {
-                self.fuse = Some(fuse);
-                done.map(drop)
-            }
-            None => {
-                self.restart().await;
-                self.worker().run_due().await.map(drop)
-            }
+        if let Some(done) = done {
+            self.fuse = Some(fuse);
+            return done.map(drop);
         }
+        self.restart().await;
+        self.worker().run_due().await.map(drop)
     }
 
     fn trace(&self) -> Trace {

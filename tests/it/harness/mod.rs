@@ -5,8 +5,9 @@ pub mod aws;
 pub mod browser;
 pub mod checks;
 mod crash;
+pub mod process;
 mod steps;
 pub mod world;
 
-pub use steps::{masked, state, user};
+pub use steps::{masked, newest_dm, state, user};
 pub use world::{World, hours, minutes, seconds};

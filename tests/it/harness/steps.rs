@@ -69,9 +69,10 @@ impl World {
         }
     }
 
-    /// The newest message that the bot wrote to somebody.
-    pub fn newest_dm(&self, person: &Person) -> Message {
-        person.dm().messages().pop().expect("a direct message")
+    /// The lines of the audit channel. Which of them share a message depends on how fast jobs run beside each other.
+    pub fn feed(&self) -> String {
+        let screen = self.screen("audit");
+        screen.lines().filter(|line| *line != "jit:").map(str::trim_start).collect::<Vec<_>>().join("\n")
     }
 
     /// The newest card in the channel for requests.
@@ -81,7 +82,7 @@ impl World {
 
     /// Every grant there was, oldest first.
     pub async fn all_grants(&self) -> Vec<Grant> {
-        let ids: Vec<RequestId> = self.facts().await.into_iter().filter_map(approved).collect();
+        let ids: Vec<RequestId> = self.facts().await.iter().filter_map(approved).collect();
         self.read(|tx| Box::pin(async move { load_grants(tx, ids).await })).await
     }
 
@@ -132,7 +133,7 @@ impl World {
     }
 }
 
-fn approved(fact: Fact) -> Option<RequestId> {
+fn approved(fact: &Fact) -> Option<RequestId> {
     let is_approval = matches!(fact, Fact::RequestApproved { .. });
     fact.subject().filter(|_| is_approval).map(|about| about.request)
 }
@@ -143,6 +144,11 @@ async fn load_grants(tx: &mut Tx, requests: Vec<RequestId>) -> Result<Vec<Grant>
         grants.extend(tx.lookup_grant_of(request).await?);
     }
     Ok(grants)
+}
+
+/// The newest message that the bot wrote to somebody.
+pub fn newest_dm(person: &Person) -> Message {
+    person.dm().messages().pop().expect("a direct message")
 }
 
 /// A person's id as the bot knows it.

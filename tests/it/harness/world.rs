@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
     ambient::{Clock, ManualClock, SeededEntropy},
@@ -125,16 +126,11 @@ impl World {
         let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
-        let slack = workspace(&clock);
+        let slack = workspace(Arc::new(clock.clone()));
         let slack_server = slack.start().await.unwrap();
         let (listener, dir) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TempDir::new().unwrap());
         let listen = listener.local_addr().unwrap();
-        let text = CONFIG
-            .replace("{listen}", &listen.to_string())
-            .replace("{store}", dir.path().join("jit.db").to_str().unwrap())
-            .replace("{api}", &slack_server.api_url())
-            .replace("{aws}", cloud.endpoint_url().as_str())
-            .replace("{role}", &role_arn);
+        let text = configuration(listen, &dir.path().join("jit.db"), &slack_server, &cloud, &role_arn);
         std::fs::write(dir.path().join("jit.toml"), edit(text)).unwrap();
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
@@ -280,7 +276,7 @@ impl World {
     /// Looks into the store.
     pub async fn read<T>(
         &self,
-        work: impl for<'t> FnOnce(&'t mut Tx) -> futures::future::BoxFuture<'t, Result<T, jit::store::StoreError>>,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, jit::store::StoreError>>,
     ) -> T {
         self.app.ctx.store.read(work).await.unwrap()
     }
@@ -299,16 +295,35 @@ impl World {
     }
 
     /// Everything the design says must never happen has not happened.
-    pub async fn finish(mut self) {
-        self.settle().await;
-        checks::all(&self).await;
-        self.kill().await;
-        drop(self.slack_server);
+    pub fn finish(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.settle().await;
+            checks::all(&self).await;
+            self.kill().await;
+            drop(self.slack_server);
+        })
     }
 }
 
-fn workspace(clock: &ManualClock) -> Workspace {
-    let slack = Workspace::new(Arc::new(clock.clone()));
+/// The usual configuration, with everything filled in.
+pub(super) fn configuration(
+    listen: std::net::SocketAddr,
+    store: &std::path::Path,
+    slack: &Server,
+    cloud: &Cloud,
+    role_arn: &str,
+) -> String {
+    CONFIG
+        .replace("{listen}", &listen.to_string())
+        .replace("{store}", store.to_str().unwrap())
+        .replace("{api}", &slack.api_url())
+        .replace("{aws}", cloud.endpoint_url().as_str())
+        .replace("{role}", role_arn)
+}
+
+/// The usual people, groups and channels.
+pub(super) fn workspace(clock: Arc<dyn Clock>) -> Workspace {
+    let slack = Workspace::new(clock);
     for name in ["requester", "approver", "lead", "outsider", "oncall1"] {
         slack.add_user(User::named(name));
     }
@@ -319,7 +334,8 @@ fn workspace(clock: &ManualClock) -> Workspace {
     slack
 }
 
-fn environment(slack: &Workspace) -> BTreeMap<String, String> {
+/// The secrets, where the configuration says they are.
+pub(super) fn environment(slack: &Workspace) -> BTreeMap<String, String> {
     let app = slack.app();
     [
         ("SLACK_SIGNING_SECRET", app.signing_secret.as_str()),
