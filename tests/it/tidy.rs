@@ -9,7 +9,7 @@ use std::{
 };
 
 mod agreement;
-mod papers;
+pub mod papers;
 mod rooms;
 
 /// A file of the repository.

@@ -13,6 +13,18 @@ use super::{Source, none, root, sources};
 
 const PAPERS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
 
+/// Whether the picture in README.md shows what the program prints today: each line of it, in this order. Names, moments
+/// and hashes are others each time.
+pub fn the_picture_is_of(story: &str) {
+    let changing = Regex::new(r"(REQ|GRANT)-\w{4}|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|#\d+ |\b[0-9a-f]{8}$").unwrap();
+    let settled = |line: &str| changing.replace_all(line.trim(), "…").into_owned();
+    let readme = Source::read("README.md");
+    let mut told = story.lines().map(settled);
+    for line in blocks(&readme, "text")[0].lines().map(settled).filter(|line| !line.is_empty()) {
+        assert!(told.any(|it| it == line), "README.md: the playground no longer says, or not in this place:\n{line}");
+    }
+}
+
 /// The code blocks of a paper in one language, without their fences.
 fn blocks<'t>(paper: &'t Source, language: &str) -> Vec<&'t str> {
     let fence = format!("\n```{language}\n");
