@@ -49,20 +49,23 @@ impl Pacer {
 
 impl Stream {
     fn take(&mut self, job: &str, now: Timestamp) -> Result<(), Timestamp> {
-        if let Some(promised) = self.promised.get(job).copied() {
-            if promised > now {
-                return Err(promised);
-            }
-            self.promised.remove(job);
+        let place = self.promised.remove(job).unwrap_or_else(|| self.new_place(now));
+        if place <= now {
             return Ok(());
         }
+        // Somebody whose turn it is has not come yet: swap places, or the stream stands still while a crowd passes by.
+        if let Some(theirs) = self.promised.values_mut().find(|theirs| **theirs <= now) {
+            *theirs = place;
+            return Ok(());
+        }
+        self.promised.insert(job.to_owned(), place);
+        Err(place)
+    }
+
+    fn new_place(&mut self, now: Timestamp) -> Timestamp {
         let next = self.next.max(now);
         self.next = next + INTERVAL;
-        if next - BURST > now {
-            self.promised.insert(job.to_owned(), next - BURST);
-            return Err(next - BURST);
-        }
-        Ok(())
+        next - BURST
     }
 }
 
@@ -98,6 +101,20 @@ mod tests {
         for job in 4..100 {
             assert_eq!(pacer.take(&channel, &job.to_string(), waits(job)), Ok(()));
         }
+    }
+
+    #[test]
+    fn whoever_comes_late_finds_their_place_taken_and_gets_another() {
+        let (pacer, channel) = (Pacer::default(), ChannelId::from("C1"));
+        let start: Timestamp = START.parse().unwrap();
+        for job in ["1", "2", "3", "4"] {
+            assert_eq!(pacer.take(&channel, job, start), Ok(()));
+        }
+        let [first, second] = [start + INTERVAL, start + INTERVAL * 2];
+        assert_eq!(pacer.take(&channel, "late", start), Err(first));
+        assert_eq!(pacer.take(&channel, "eager", first), Ok(()));
+        assert_eq!(pacer.take(&channel, "late", first), Err(second));
+        assert_eq!(pacer.take(&channel, "late", second), Ok(()));
     }
 
     #[test]

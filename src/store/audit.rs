@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{StoreError, Tx, row::micros};
+use super::{
+    StoreError, Tx,
+    row::{from_json, micros},
+};
 use crate::domain::{
     audit::{Actor, Event, Fact},
     ids::ChannelId,
@@ -37,12 +40,18 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn record(&mut self, at: Timestamp, actor: &Actor, fact: &Fact) -> Result<(), StoreError> {
-        let head = self.audit_head().await?;
-        let event = Event::link(head.seq + 1, at, actor, fact, &head.hash)
-            .map_err(|error| StoreError::corrupt("audit_event", error))?;
+        // Everything that people wait for is on the trail, so this takes as few trips to the database as it can.
+        let (seq, prev, followers): (i64, String, String) = sqlx::query_as(
+            "select seq, hash, (select json_group_array(channel) from feed) from audit_head where only_row = 1",
+        )
+        .fetch_one(&mut *self.conn)
+        .await?;
+        let event =
+            Event::link(seq + 1, at, actor, fact, &prev).map_err(|error| StoreError::corrupt("audit_event", error))?;
         sqlx::query(
             "insert into audit_event (seq, at, actor, kind, request_id, grant_id, fact, prev, hash)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+             update audit_head set seq = $1, hash = $9 where only_row = 1",
         )
         .bind(event.seq)
         .bind(event.at)
@@ -55,15 +64,10 @@ impl Tx {
         .bind(&event.hash)
         .execute(&mut *self.conn)
         .await?;
-        sqlx::query("update audit_head set seq = $1, hash = $2 where only_row = 1")
-            .bind(event.seq)
-            .bind(&event.hash)
-            .execute(&mut *self.conn)
-            .await?;
         self.recorded.push(event.kind);
-        let followers: Vec<(String,)> = sqlx::query_as("select channel from feed").fetch_all(&mut *self.conn).await?;
-        for (channel,) in followers {
-            self.enqueue(&Job::PostFeed(ChannelId(channel)), at).await?;
+        let followers: Vec<ChannelId> = from_json("feed", &followers)?;
+        for channel in followers {
+            self.enqueue(&Job::PostFeed(channel), at).await?;
         }
         Ok(())
     }

@@ -3,10 +3,13 @@
 //! With `synchronous=FULL` a commit costs a sync of the disk. Sharing it among everything that waits takes the store
 //! from hundreds of units a second to thousands, and nobody is answered before the shared commit is on disk.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, thread};
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot},
+};
 
 use super::{StoreError, Tx};
 
@@ -35,7 +38,10 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 impl Writer {
     pub(super) fn start(tx: Tx, wake: Arc<Notify>) -> Self {
         let (queue, units) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(tx, units, wake));
+        // A thread of its own: a unit is twenty trips to the database's thread and back, and on each way back it would
+        // wait behind whatever else the runtime does. It ends when the last handle is gone and all is written.
+        let runtime = Handle::current();
+        thread::spawn(move || runtime.block_on(write_groups(tx, units, wake)));
         Self { queue }
     }
 
@@ -101,25 +107,33 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Not
 
 /// A unit that fails is undone alone. When the database has undone the whole transaction (a full disk can do that), a
 /// savepoint is no longer there, the next statement says so, and the group fails as a whole.
+///
+/// Every trip to the database's thread costs about as much as a small statement, so what follows one another goes
+/// together. A savepoint that was rolled back to is still there, for the next unit.
 async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
-    tx.execute("begin immediate").await?;
-    for unit in group.drain(..) {
-        tx.execute("savepoint unit").await?;
+    tx.execute("begin immediate; savepoint unit").await?;
+    let mut units = group.drain(..).peekable();
+    while let Some(unit) = units.next() {
         let before = tx.recorded.len();
         let ran = unit(tx).await;
         answers.push(ran.answer);
         if !ran.keep {
-            tx.execute("rollback to unit").await?;
             tx.recorded.truncate(before);
         }
-        tx.execute("release unit").await?;
+        tx.execute(match (ran.keep, units.peek().is_some()) {
+            (true, true) => "release unit; savepoint unit",
+            (true, false) => "release unit; commit",
+            (false, true) => "rollback to unit",
+            (false, false) => "rollback to unit; release unit; commit",
+        })
+        .await?;
     }
-    tx.execute("commit").await
+    Ok(())
 }
 
 impl Tx {
-    async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statement).execute(&mut *self.conn).await?;
+    async fn execute(&mut self, statements: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statements).execute(&mut *self.conn).await?;
         Ok(())
     }
 }
