@@ -4,8 +4,8 @@
 //! nothing; the checked one ([`Config`]) cannot be wrong. Whatever stands between the two is reported at once, each
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 
-mod aws_target;
 mod cloud;
+mod cloud_target;
 mod context;
 mod files;
 mod forms;

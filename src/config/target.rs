@@ -1,7 +1,7 @@
 //! `[[role.target]]`: what a role opens.
 
 use super::{
-    aws_target,
+    cloud_target,
     context::Context,
     forms,
     reader::{Node, Table},
@@ -42,10 +42,10 @@ pub(super) fn read(
     match word.as_str() {
         "aws-sts" => aws_sts(table, context).map(Target::AwsSts).into_iter().collect(),
         "aws-identity-center" => {
-            aws_target::identity_center(table).into_iter().flatten().map(Target::AwsIdentityCenter).collect()
+            cloud_target::identity_center(table).into_iter().flatten().map(Target::AwsIdentityCenter).collect()
         }
-        "aws-iam-policy" => aws_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
-        "aws-iam-group" => aws_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
+        "aws-iam-policy" => cloud_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
+        "aws-iam-group" => cloud_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
         "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })).into_iter().collect(),
         other => {
             refuse_unknown(table, other);

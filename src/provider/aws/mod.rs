@@ -1,5 +1,5 @@
 //! AWS: sessions of a role, minted when they are claimed (STS), and cut off before their time by a policy on the role
-//! (IAM). What exists in IAM itself while a grant lives is in [`iam`].
+//! (IAM). What exists in IAM itself while a grant lives is in `iam`.
 //!
 //! A session ends by itself at the grant's end, since its own policy says so; that does not need the bot. Nothing here is
 //! kept between calls but connections: what is to be done follows from the desire and the moment alone.

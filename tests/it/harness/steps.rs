@@ -61,9 +61,11 @@ impl World {
         self.cloud.can(access_key_id, "s3:GetObject", at).await
     }
 
-    /// Somebody reads all that is new in the channel for requests and in people's direct messages.
+    /// Somebody reads all that is new in the channels for requests and alarms and in people's direct messages.
     pub fn everything_is_read(&self) {
-        let _ = self.slack.channel("requests").screen();
+        for channel in ["requests", "alerts"] {
+            let _ = self.slack.channel(channel).screen();
+        }
         for person in self.people(["requester", "approver", "lead", "outsider", "oncall1"]) {
             let _ = (person.dm().screen(), person.private());
         }

@@ -1,7 +1,7 @@
 //! IAM Identity Center: a permission set on an account, assigned to a person while a grant lives.
 //!
 //! AWS ends no assignment by itself and keeps no mark of who made one, so the receipt is what tells ours from somebody
-//! else's ([`notes`]): it is written before AWS is asked, and what was there before is never taken over nor taken away.
+//! else's (`notes`): it is written before AWS is asked, and what was there before is never taken over nor taken away.
 //! Making and unmaking take AWS some time; no call here waits for that. Each step looks, does one thing, and says when to
 //! look again.
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Cloud, Fault, REGION, center::Slow};
 
 impl Cloud {
-    /// The next `times` calls of `action` (`CreateAccountAssignment`, …) are answered with IN_PROGRESS.
+    /// The next `times` calls of `action` (`CreateAccountAssignment`, …) are answered with `IN_PROGRESS`.
     pub fn slow(&self, action: &str, times: usize, slow: Slow) {
         self.proxy.shared.center.slow(action, times, slow);
     }
