@@ -16,7 +16,7 @@ use crate::{
         grant::Grant,
         job::Job,
     },
-    provider::{ErrorKind, Live, ProviderError},
+    provider::{ErrorKind, Live, ProviderError, Providers, Receipt},
     store::{StoreError, Tx},
     usecase::Env,
 };
@@ -131,7 +131,7 @@ fn compare(plan: &mut Plan, live: Vec<Live>, held: &[Held], now: Timestamp) {
         }
         let last = ours.into_iter().max_by_key(|held| ended_at(&held.grant));
         match last {
-            Some(held) if never_was(&held.grant) => {
+            Some(held) if never_was(held) && live.grant.is_none() => {
                 tracing::debug!(grant = %held.grant.id, "what kept a grant from being given is still there");
                 plan.foreign.insert(live);
             }
@@ -154,9 +154,11 @@ fn belongs(live: &Live, access: &Access) -> bool {
     live.resource == access.key.resource && same_person
 }
 
-/// A grant that could not be given made nothing: what is there was somebody else's from the start.
-fn never_was(grant: &Grant) -> bool {
-    matches!(grant.state, crate::domain::grant::GrantState::Failed { .. })
+/// A grant that could not be given made nothing: what is there was somebody else's from the start. Unless the cloud was
+/// asked for it and never answered: then it may be the answer.
+fn never_was(held: &Held) -> bool {
+    matches!(held.grant.state, crate::domain::grant::GrantState::Failed { .. })
+        && !Receipt::has_unanswered(&held.access.receipt)
 }
 
 fn ended_at(grant: &Grant) -> Timestamp {
@@ -172,15 +174,15 @@ fn ended_at(grant: &Grant) -> Timestamp {
 /// # Errors
 /// When the store fails.
 pub async fn apply(ctx: &Context, plan: Plan) -> Result<(), StoreError> {
-    let env = ctx.env();
+    let (env, providers) = (ctx.env(), ctx.tools.load().providers.clone());
     ctx.store
         .write(move |tx| {
             Box::pin(async move {
                 for held in plan.lingering {
-                    reopen(tx, &env, held, AccessEvent::Reappeared, Drift::Lingering).await?;
+                    reopen(tx, &env, held, Drift::Lingering, &providers).await?;
                 }
                 for held in plan.missing {
-                    reopen(tx, &env, held, AccessEvent::Lost, Drift::Missing).await?;
+                    reopen(tx, &env, held, Drift::Missing, &providers).await?;
                 }
                 // What a cloud did not tell about is not news.
                 if plan.unanswered.is_empty() {
@@ -192,12 +194,22 @@ pub async fn apply(ctx: &Context, plan: Plan) -> Result<(), StoreError> {
         .await
 }
 
-async fn reopen(tx: &mut Tx, env: &Env, held: Held, event: AccessEvent, what: Drift) -> Result<(), StoreError> {
+async fn reopen(
+    tx: &mut Tx,
+    env: &Env,
+    held: Held,
+    what: Drift,
+    providers: &Providers,
+) -> Result<(), StoreError> {
     let mut access = tx.load_access(held.access.id).await?;
     let was = access.state;
+    let event = if what == Drift::Missing { AccessEvent::Lost } else { AccessEvent::Reappeared };
     // It has moved on since the plan was made: the next sweep looks again.
     let Ok(state) = was.apply(event) else { return Ok(()) };
     access.state = state;
+    if let (Drift::Lingering, Some(provider)) = (what, providers.get(&access.key.provider)) {
+        provider.reclaimed(&Receipt(access.receipt.clone())).add_to(&mut access.receipt);
+    }
     tx.save_access(&access, was).await?;
     let about = Some(Subject::from(&held.grant));
     let fact = Fact::DriftFound { about, what, resource: access.key.resource.clone(), principal: None };

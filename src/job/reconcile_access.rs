@@ -38,9 +38,12 @@ pub(super) async fn run(ctx: &Context, key: &AccessKey, attempts: u32) -> Result
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
     if covered.is_empty() {
-        close(ctx, uncovered, attempts).await
-    } else {
-        open(ctx, covered, uncovered, attempts).await
+        return close(ctx, uncovered, attempts).await;
+    }
+    match open(ctx, covered, uncovered, attempts).await? {
+        Some(outcome) => Ok(outcome),
+        // a grant was given up: what that leaves to do is not put off
+        None => Box::pin(run(ctx, key, attempts)).await,
     }
 }
 
@@ -54,19 +57,22 @@ async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError>
 }
 
 /// Some live grant covers the key: the cloud is to have it. Grants that are over lose it without the cloud noticing.
+/// Nothing when a grant was given up, so that others may have to be seen to.
 async fn open(
     ctx: &Context,
     covered: Vec<Claimant>,
     uncovered: Vec<Claimant>,
     attempts: u32,
-) -> Result<Outcome, JobError> {
+) -> Result<Option<Outcome>, JobError> {
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
-    let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
+    let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
+    if covered.iter().any(has_been_live) {
+        hand_over(ctx, std::mem::take(&mut over)).await?;
+    }
     let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
     let Some(first) = wanted.first().cloned() else {
-        hand_over(ctx, over).await?;
-        return Ok(Outcome::Done);
+        return Ok(Some(Outcome::Done));
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
     let resolved = match provider(ctx, &first) {
@@ -75,11 +81,7 @@ async fn open(
     };
     let receipt = match resolved {
         Ok(receipt) => receipt,
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            return Ok(Outcome::Done);
-        }
-        Err(error) => return failed(ctx, wanted, error, attempts, None).await,
+        Err(error) => return not_given(ctx, wanted, error, attempts).await,
     };
     // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
     let wanted = noted(wanted, &receipt);
@@ -89,15 +91,37 @@ async fn open(
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             confirm_live(ctx, wanted, receipt).await?;
-            Ok(Outcome::Done)
+            Ok(Some(Outcome::Done))
         }
-        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            Ok(Outcome::Done)
+        Ok(Progress::LookAgain { at, because, receipt }) => {
+            wait(ctx, noted(wanted, &receipt), at, because).await.map(Some)
         }
-        Err(error) => failed(ctx, wanted, error, attempts, None).await,
+        Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
+}
+
+/// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.
+fn has_been_live(it: &Claimant) -> bool {
+    it.access.state == AccessState::Live || matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// What the cloud will never give is given up. A grant that was live already and has lost its access is not: it says that
+/// it is live, so it is tried on until it is over, and people are told.
+async fn not_given(
+    ctx: &Context,
+    wanted: Vec<Claimant>,
+    error: ProviderError,
+    attempts: u32,
+) -> Result<Option<Outcome>, JobError> {
+    if !error.kind.is_final() {
+        return failed(ctx, wanted, error, attempts, None).await.map(Some);
+    }
+    let (lost, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(has_been_live);
+    if new.is_empty() {
+        return failed(ctx, lost, error, attempts, None).await.map(Some);
+    }
+    give_up(ctx, new, error.message).await?;
+    Ok(None)
 }
 
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
@@ -118,7 +142,8 @@ pub(super) fn counts(access: &Access) -> bool {
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
-    let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
+    // What is gone already has only to be tidied: its receipt says nothing about what is still there.
+    let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned() else {
         return Ok(Outcome::Done);
     };
     if let Some(at) = owed.iter().filter_map(|it| it.access.tidy_at).min()
@@ -303,8 +328,8 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
     ctx.store
         .write(move |tx| {
             Box::pin(async move {
-                for Claimant { grant, .. } in claimants {
-                    end::give_up(tx, &env, grant.id, why.clone()).await?;
+                for Claimant { access, .. } in claimants {
+                    end::give_up(tx, &env, &access, &why).await?;
                 }
                 Ok(())
             })
@@ -336,7 +361,13 @@ async fn failed(
     };
     let overdue = ctx.clock.now() - STUCK_PAST_END;
     let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
+    let is_lost = |it: &Claimant| error.kind.is_final() && has_been_live(it);
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it) || is_lost(it));
+    let claimants = if error.kind == ErrorKind::Ambiguous {
+        noted(claimants, &Receipt::unanswered(ctx.clock.now()))
+    } else {
+        claimants
+    };
     tell(ctx, claimants, error.message.clone(), stuck).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }

@@ -47,6 +47,11 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What is to be noted of access that was taken away and is there again, so that it is taken away once more.
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        noted.clone()
+    }
+
     /// Mints credentials that stop working at `until`, whatever the cloud's own minimum is. Sessions only.
     async fn claim(&self, work: &Work, until: Timestamp) -> Result<Credentials, ProviderError>;
 
@@ -157,7 +162,22 @@ pub enum Progress {
 #[serde(transparent)]
 pub struct Receipt(pub BTreeMap<String, String>);
 
+/// Under which key it stands when a call was last not answered. It may have been done, or may yet be.
+const UNANSWERED: &str = "unanswered_at";
+
 impl Receipt {
+    /// Says that a call was not answered.
+    #[must_use]
+    pub fn unanswered(at: Timestamp) -> Self {
+        Self(BTreeMap::from([(UNANSWERED.to_owned(), at.to_string())]))
+    }
+
+    /// Whether these notes say that a call was not answered.
+    #[must_use]
+    pub fn has_unanswered(noted: &BTreeMap<String, String>) -> bool {
+        noted.contains_key(UNANSWERED)
+    }
+
     /// Adds this to what was noted before.
     pub fn add_to(&self, noted: &mut BTreeMap<String, String>) {
         for (key, value) in &self.0 {

@@ -145,6 +145,13 @@ impl IdentityCenter {
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
             self.look_for_standing(work, target, &mut notes).await?;
+        } else if notes.created.is_none() && notes.request.is_none() {
+            // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
+            let it = Assignment::of(target, &notes)?;
+            if self.known(&it, work.now).is_none() {
+                notes.unheard_at = notes.intended_at;
+            }
+            notes.intended_at = Some(work.now);
         }
         Ok(notes)
     }
@@ -273,6 +280,10 @@ impl Provider for IdentityCenter {
             found.extend(users.into_iter().map(live));
         }
         Ok(found)
+    }
+
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        Notes::read(noted).reclaimed().receipt()
     }
 
     async fn claim(&self, _work: &Work, _until: Timestamp) -> Result<Credentials, ProviderError> {
