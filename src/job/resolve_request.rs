@@ -69,7 +69,9 @@ async fn resolve(
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, siblings, now }).await?;
-            resolved.push(target);
+            if !resolved.contains(&target) {
+                resolved.push(target);
+            }
         }
     }
     Ok(resolved)

@@ -15,7 +15,7 @@ use proptest::{
 use crate::harness::ledger::{Step, Trouble, live_through};
 
 /// How many histories an ordinary run goes through.
-const HISTORIES: usize = 20;
+const HISTORIES: usize = 16;
 /// How many steps the longest of them has.
 const LONGEST: usize = 16;
 /// How many are gone through side by side: they mostly wait for moto and the disk.
@@ -24,7 +24,7 @@ const AT_A_TIME: usize = 4;
 const CUTS: usize = 60;
 
 fn step() -> impl Strategy<Value = Step> {
-    let ask = || (0..2_usize, 0..5_usize, prop::sample::select(vec![5_i64, 15, 30, 60, 120]));
+    let ask = || (0..2_usize, 0..6_usize, prop::sample::select(vec![5_i64, 15, 30, 60, 120]));
     prop_oneof![
         6 => ask().prop_map(|(who, role, minutes)| Step::Get { who, role, minutes }),
         2 => ask().prop_map(|(who, role, minutes)| Step::Ask { who, role, minutes }),

@@ -234,6 +234,47 @@ async fn a_call_that_was_not_heard_of_is_waited_for_though_another_one_was() {
     over(world).await;
 }
 
+/// The configuration named the wrong user, and is mended while they have access.
+#[tokio::test]
+async fn a_mended_name_extends_nothing_that_the_wrong_user_has() {
+    let (mut world, mut estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    let wrong = granted(&mut world, &requester, "db-admin 2h").await;
+    let right = world.cloud.directory_user("right", None).await;
+    let line = format!("slack = \"{}\"\naws_identity_center = \"", requester.id());
+    world.change_policy(&line, &format!("{line}right\" #")).await;
+    requester.types("/jit request db-admin 1h").await;
+    world.settle().await;
+    let _ = world.private(&requester);
+    let dm = world.dm(&requester);
+    assert!(dm.contains("was *denied* by the cloud") && dm.contains("End that grant first, then ask again"), "{dm}");
+    ends(&mut world, &requester, &wrong).await;
+    assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+    granted(&mut world, &requester, "db-admin 1h").await;
+    assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+    estate.users.insert(requester.id().to_owned(), right);
+    assert_eq!(estate.held(&world.cloud).await, [true, false, false]);
+    world.advance(minutes(61)).await;
+    over(world).await;
+}
+
+/// An account is named by itself and by the unit it is in.
+#[tokio::test]
+async fn what_a_role_names_in_two_ways_is_opened_once() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    let unit = world.cloud.unit(None).await;
+    let account = world.cloud.account_in(&unit).await;
+    let both = format!("account = [\"{account}\", \"{unit}\"]");
+    world.edit_config(|config| config.replace("account = \"444455556666\"", &both));
+    world.app.reload().await.unwrap();
+    granted(&mut world, &requester, "db-admin 30m").await;
+    assert_eq!(world.accesses().await.len(), 1);
+    assert_eq!(world.cloud.assigned(&account, &estate.sets[0]).await.len(), 1);
+    world.advance(minutes(31)).await;
+    over(world).await;
+}
+
 #[tokio::test]
 async fn an_organisational_unit_without_accounts_is_nothing_to_ask_for() {
     let (mut world, estate) = world().await;

@@ -19,7 +19,7 @@ use super::{
     World,
     aws::{Fault, Slow, center_story::MEMBER},
     estate::{Estate, GIVING, TAKING},
-    minutes, state,
+    minutes, seconds, state,
 };
 
 /// One step of a history. Numbers stand for one of what there is at that moment.
@@ -61,8 +61,14 @@ pub enum Trouble {
 }
 
 /// The roles that are asked for, and what each of them opens: the permission sets and the membership, by number.
-const ROLES: [(&str, &[usize]); 5] =
-    [("db-admin", &[0]), ("db-both", &[0, 1]), ("admins", &[2]), ("incident", &[0, 2]), ("outage", &[1, 2])];
+const ROLES: [(&str, &[usize]); 6] = [
+    ("db-admin", &[0]),
+    ("db-both", &[0, 1]),
+    ("admins", &[2]),
+    ("incident", &[0, 2]),
+    ("outage", &[1, 2]),
+    ("db-watched", &[1]),
+];
 /// For so long what comes back counts as the bot's own doing.
 const STILL_OURS: i64 = 70;
 
@@ -205,7 +211,7 @@ impl Ledger {
             Trouble::Twice => (Fault::Twice, Fault::Twice),
             Trouble::InProgress | Trouble::Failed => {
                 let fails = matches!(how, Trouble::Failed).then_some("Received a 500 status error");
-                return self.world.cloud.slow(calls[0], times, Slow { polls: 3, fails, ..Slow::default() });
+                return self.world.cloud.slow(calls[0], times, Slow { lasts: seconds(20), fails, ..Slow::default() });
             }
         };
         self.world.fail_all(&calls[..1], times, &center);

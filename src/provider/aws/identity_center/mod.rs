@@ -134,9 +134,9 @@ impl IdentityCenter {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
         };
-        let user = match notes.user_id.take() {
+        let user = match Notes::read(&work.receipt).user_id {
             Some(user) => user,
-            None => self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?,
+            None => self.user(work, &instance).await?,
         };
         if notes.session.is_none() {
             let session = self.facts.session(&self.quota, &instance.arn, &target.permission_set_arn, work.now).await?;
@@ -157,6 +157,21 @@ impl IdentityCenter {
     }
 
     /// What is there although nobody here made it stays somebody else's.
+    /// Who the holder is. Grants on one access have one user: whoever has become another one since the first has to end
+    /// that before the next.
+    async fn user(&self, work: &Work, instance: &Instance) -> Result<String, Halt> {
+        let user = self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?;
+        let earlier = work.siblings.iter().map(Notes::read).filter(|it| it.ours).find_map(|it| it.user_id);
+        if earlier.is_some_and(|earlier| earlier != user) {
+            return Err(refused(
+                "they have the same already, given to another user in Identity Center: person.aws_identity_center or \
+                 their e-mail address has changed since. End that grant first, then ask again",
+            )
+            .into());
+        }
+        Ok(user)
+    }
+
     async fn look_for_standing(
         &self,
         work: &Work,
