@@ -12,6 +12,7 @@ use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
+        catalog::Nature,
         grant::{Grant, GrantState},
         job::Job,
     },
@@ -75,10 +76,7 @@ async fn open(
     };
     let receipt = match resolved {
         Ok(receipt) => receipt,
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            return Ok(Outcome::Done);
-        }
+        Err(error) if error.kind.is_final() => return refused(ctx, wanted, error, attempts).await,
         Err(error) => return failed(ctx, wanted, error, attempts, None).await,
     };
     // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
@@ -92,10 +90,7 @@ async fn open(
             Ok(Outcome::Done)
         }
         Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            Ok(Outcome::Done)
-        }
+        Err(error) if error.kind.is_final() => refused(ctx, wanted, error, attempts).await,
         Err(error) => failed(ctx, wanted, error, attempts, None).await,
     }
 }
@@ -298,6 +293,19 @@ async fn unstick(tx: &mut Tx, env: &Env, access: &mut Access, grant: &Grant) -> 
     Ok(())
 }
 
+/// What the cloud will not give ends a grant that has not begun. One that had it already keeps its claim: people are told.
+async fn refused(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    error: ProviderError,
+    attempts: u32,
+) -> Result<Outcome, JobError> {
+    let (new, active): (Vec<_>, Vec<_>) =
+        claimants.into_iter().partition(|it| matches!(it.grant.state, GrantState::Applying));
+    give_up(ctx, new, error.message.clone()).await?;
+    if active.is_empty() { Ok(Outcome::Done) } else { failed(ctx, active, error, attempts, None).await }
+}
+
 async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result<(), StoreError> {
     let env = ctx.env();
     ctx.store
@@ -312,8 +320,15 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
         .await
 }
 
+/// Nothing is wrong, unless the cloud fails at it again and again, or takes too long.
 async fn wait(ctx: &Context, claimants: Vec<Claimant>, at: Timestamp, because: String) -> Result<Outcome, JobError> {
-    tell(ctx, claimants, because, false).await?;
+    let now = ctx.clock.now();
+    let stuck = claimants.iter().any(|it| {
+        // sessions that nothing cuts off before their end are waited for as planned
+        let is_late = it.access.target.nature() != Nature::Session && is_overdue(it, now);
+        is_late || Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER
+    });
+    tell(ctx, claimants, because, stuck).await?;
     Ok(Outcome::Again { at })
 }
 
@@ -334,18 +349,25 @@ async fn failed(
         | ErrorKind::Ambiguous
         | ErrorKind::Refused => None,
     };
-    let overdue = ctx.clock.now() - STUCK_PAST_END;
-    let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
+    let now = ctx.clock.now();
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now));
     tell(ctx, claimants, error.message.clone(), stuck).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }
 
-/// Since when a grant's access should be gone.
-fn owed_since(grant: &Grant) -> Option<Timestamp> {
-    match &grant.state {
+fn is_overdue(it: &Claimant, now: Timestamp) -> bool {
+    owed_since(it).is_some_and(|since| since + STUCK_PAST_END <= now)
+}
+
+/// Since when an access should be gone, or what it left behind.
+fn owed_since(it: &Claimant) -> Option<Timestamp> {
+    if it.access.state == AccessState::Gone {
+        return it.access.tidy_at;
+    }
+    match &it.grant.state {
         GrantState::Ending { since, .. } => Some(*since),
-        GrantState::Applying | GrantState::Active { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => None,
+        GrantState::Ended { at, .. } | GrantState::Failed { at, .. } => it.access.found_again_at().max(Some(*at)),
+        GrantState::Applying | GrantState::Active { .. } => None,
     }
 }
 
@@ -355,7 +377,8 @@ async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool
         .write(move |tx| {
             Box::pin(async move {
                 for Claimant { mut access, grant } in claimants {
-                    let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
+                    let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
+                    let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
                     if newly_stuck {
                         access.stuck_since = Some(env.now);
                         let (about, resource) = (Subject::from(&grant), access.key.resource.clone());

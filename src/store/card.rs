@@ -107,6 +107,19 @@ impl Tx {
         Ok(u16::try_from(count).unwrap_or(u16::MAX))
     }
 
+    /// When alarms were raised about what a request became, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn alarms_raised(&mut self, request: RequestId) -> Result<Vec<Timestamp>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from card where request_id = $1 and kind like 'alarm-%' order by id")
+                .bind(request.to_string())
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(|row| row.read().map(|card| card.id.made_at())).collect()
+    }
+
     /// The card with this id.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Grants.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use super::{
@@ -59,6 +61,19 @@ impl Tx {
         self.lookup_grant(grant).await?.ok_or_else(|| StoreError::Missing { what: "grant", key: grant.to_string() })
     }
 
+    /// The grants with these ids.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn grants(&mut self, ids: &BTreeSet<GrantId>) -> Result<BTreeMap<GrantId, Grant>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from grant_ where id in (select value from json_each($1))")
+                .bind(json("grant_", ids)?)
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(|row| row.read().map(|grant| (grant.id, grant))).collect()
+    }
+
     /// The grant with this id, if there is one.
     ///
     /// # Errors
@@ -93,6 +108,21 @@ impl Tx {
             .fetch_optional(&mut *self.conn)
             .await?;
         row.map(Row::read).transpose()
+    }
+
+    /// Every grant that is not over or has left something open or behind, the one that ends first first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unfinished_grants(&mut self) -> Result<Vec<Grant>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from grant_ where state in ('applying', 'active', 'ending')
+             or id in (select grant_id from access where state <> 'gone' or stuck_since is not null)
+             order by ends_at, id",
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
     }
 
     /// What this person holds that is not over yet, the one that ends first first.

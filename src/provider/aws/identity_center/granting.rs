@@ -55,7 +55,9 @@ impl IdentityCenter {
         let turn = self.quota.turn(&it.account, &it.writer(), Change::Create, work.now);
         if !notes.ours || turn.is_err() {
             // nothing was asked for: what is there when our turn comes may be somebody else's
-            notes.ours &= !seen_absent;
+            if seen_absent {
+                notes.not_asked();
+            }
             let at = turn.err().unwrap_or(work.now);
             return Ok(Progress::LookAgain { at, because: queued(it), receipt: notes.receipt() });
         }
@@ -70,7 +72,9 @@ impl IdentityCenter {
             }
             Err(Halt::Pace(wait)) => {
                 self.quota.done(&it.account, &it.writer());
-                notes.ours &= !seen_absent;
+                if seen_absent {
+                    notes.not_asked();
+                }
                 let at = work.now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(5));
                 Ok(Progress::LookAgain { at, because: OWN_PACE.to_owned(), receipt: notes.receipt() })
             }
