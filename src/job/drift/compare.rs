@@ -9,7 +9,7 @@ use crate::{
     domain::{
         access::{Access, AccessState},
         catalog::ProviderName,
-        grant::{Grant, GrantState},
+        grant::GrantState,
     },
     provider::{Live, Made, Provider, Receipt},
 };
@@ -80,9 +80,9 @@ fn judge<'a>(seen: &'a Seen<'_>, place: &str, live: &Live) -> Verdict<'a> {
     let made = |held: &Held| seen.provider.made(&held.access.target, &Receipt(held.access.receipt.clone()));
     let ours = seen.history.iter().filter(|held| is_of(live, &held.access));
     let ours = ours.map(|held| (held, made(held))).filter(|(_, made)| *made != Made::Nothing);
-    let Some((last, made)) = ours.max_by_key(|(held, _)| ended_at(&held.grant)) else { return Verdict::Foreign };
+    let Some((last, made)) = ours.max_by_key(|(held, _)| ended_at(held)) else { return Verdict::Foreign };
     let looked_at = seen.looked_at.get(place).copied();
-    if is_ours(made, ended_at(&last.grant), looked_at, seen.now) {
+    if is_ours(made, ended_at(last), looked_at, seen.now) {
         Verdict::Lingering(last)
     } else {
         Verdict::Foreign
@@ -102,13 +102,14 @@ fn is_ours(made: Made, ended_at: Timestamp, looked_at: Option<Timestamp>, now: T
     !was_looked_for && now.duration_since(ended_at) < within
 }
 
-/// When a grant's access was to be gone.
-fn ended_at(grant: &Grant) -> Timestamp {
-    match &grant.state {
+/// When an access was to be gone, for the last time.
+fn ended_at(Held { access, grant }: &Held) -> Timestamp {
+    let ended_at = match &grant.state {
         GrantState::Ended { at, .. } | GrantState::Failed { at, .. } => *at,
         GrantState::Ending { since, .. } => *since,
         GrantState::Applying | GrantState::Active { .. } => grant.ends_at,
-    }
+    };
+    access.found_again_at().map_or(ended_at, |found_at| found_at.max(ended_at))
 }
 
 #[cfg(test)]

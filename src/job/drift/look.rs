@@ -6,7 +6,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::{
     Asked, Held, Plan, Unanswered,
@@ -14,14 +13,19 @@ use super::{
     with_grants,
 };
 use crate::{
-    domain::catalog::{ProviderName, Target},
+    ambient::{SystemTimer, Timer},
+    domain::{
+        catalog::{ProviderName, Target},
+        time::short,
+    },
     provider::{ErrorKind, Live, Provider, ProviderError, counting},
     store::{Reader, StoreError},
 };
 
-/// No call is begun later than this after the first: with the longest that a call takes, that is less than a job may
-/// take.
+/// Nothing more is asked about after so long.
 pub const PATIENCE: Duration = Duration::from_secs(8);
+/// So much longer the last answer may take: together that is less than a job may.
+const LAST_ANSWER: Duration = Duration::from_secs(12);
 
 /// What a cloud told about some places.
 #[derive(Debug, Default)]
@@ -36,13 +40,16 @@ pub struct Took {
 
 /// Asks about one place after the other, in order, until there are no more, [`PATIENCE`] is over, or the cloud has to be
 /// left alone. One place at least is asked about.
-pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>) -> Took {
-    let (begun, mut took) = (Instant::now(), Took::default());
+pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, timer: &dyn Timer) -> Took {
+    let (begun, mut took) = (timer.elapsed(), Took::default());
     for (place, target) in places {
-        if begun.elapsed() > PATIENCE {
+        let elapsed = timer.elapsed().saturating_sub(begun);
+        if elapsed > PATIENCE {
             break;
         }
-        match provider.inventory(target).await {
+        let left = (PATIENCE + LAST_ANSWER).saturating_sub(elapsed);
+        let answer = tokio::time::timeout(left, provider.inventory(target)).await;
+        match answer.unwrap_or_else(|_| Err(no_answer(left))) {
             Ok(live) => {
                 took.live.insert(place.clone(), live);
             }
@@ -56,6 +63,11 @@ pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>) ->
         }
     }
     took
+}
+
+fn no_answer(after: Duration) -> ProviderError {
+    let message = format!("there was no whole answer within {}", short(after));
+    ProviderError { kind: ErrorKind::Unavailable, message }
 }
 
 /// What came of a look.
@@ -89,7 +101,7 @@ pub(super) async fn look(
 ) -> Result<Look, StoreError> {
     // before the cloud is asked: what is given or taken away meanwhile is no difference
     let open = store.read(|tx| Box::pin(async move { open(tx, cloud).await })).await?;
-    let (took, calls) = counting(take(provider, places)).await;
+    let (took, calls) = counting(take(provider, places, &SystemTimer::default())).await;
     let found: BTreeSet<(String, String)> =
         took.live.values().flatten().map(|live| (live.resource.clone(), live.principal.clone())).collect();
     let told: BTreeSet<String> = took.live.keys().cloned().collect();
@@ -116,14 +128,6 @@ pub(super) async fn look(
 async fn open(tx: &mut crate::store::Tx, cloud: ProviderName) -> Result<Vec<Held>, StoreError> {
     let accesses = tx.open_accesses(cloud).await?;
     with_grants(tx, accesses).await
-}
-
-impl Took {
-    /// Whether nothing at all was found out, because the cloud did not answer.
-    #[must_use]
-    pub fn is_in_vain(&self) -> bool {
-        self.live.is_empty() && self.refused.is_empty()
-    }
 }
 
 /// Whether it may have to do with the one place that was asked about, and not with the cloud as a whole.

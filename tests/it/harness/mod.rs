@@ -6,6 +6,7 @@ pub mod browser;
 pub mod checks;
 mod crash;
 pub mod process;
+pub mod roles;
 mod steps;
 pub mod world;
 

@@ -58,6 +58,16 @@ impl Cloud {
         self.admin("sso", "SWBExternalService.CreateAccountAssignment", &assignment).await;
     }
 
+    /// Takes it away, as somebody other than the bot.
+    pub async fn unassign(&self, account: &str, permission_set: &str, user: &str) {
+        let Instance { arn, .. } = self.identity_center().await;
+        let assignment = json!({
+            "InstanceArn": arn, "TargetId": account, "TargetType": "AWS_ACCOUNT", "PermissionSetArn": permission_set,
+            "PrincipalType": "USER", "PrincipalId": user,
+        });
+        self.admin("sso", "SWBExternalService.DeleteAccountAssignment", &assignment).await;
+    }
+
     /// Who has it now.
     pub async fn assigned(&self, account: &str, permission_set: &str) -> Vec<String> {
         let Instance { arn, .. } = self.identity_center().await;
