@@ -204,10 +204,9 @@ impl Line {
                 "mend what is named above, or remove it by hand in the cloud and press \"I removed it by hand\" on the \
                  alarm in Slack: jit then looks whether it is gone. {retry}"
             ),
-            AccessState::Wanted | AccessState::Applying | AccessState::Live => format!(
-                "mend what is named above. {retry} The grant ends {} in any case.",
-                moment(grant.ends_at)
-            ),
+            AccessState::Wanted | AccessState::Applying | AccessState::Live => {
+                format!("mend what is named above. {retry} The grant ends {} in any case.", moment(grant.ends_at))
+            }
         }
     }
 

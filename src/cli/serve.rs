@@ -10,8 +10,7 @@ use super::{ConfigFile, colour, fail, wiring};
 use crate::{
     app::{App, StartError},
     config::{self, Config, ProcessEnvironment, SlackMode},
-    http,
-    shutdown, store, telemetry,
+    http, shutdown, store, telemetry,
 };
 
 /// Run the bot.

@@ -34,15 +34,6 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether its end has begun, or is behind it.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        match self.state {
-            GrantState::Applying | GrantState::Active { .. } => false,
-            GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => true,
-        }
-    }
-
     /// Whether the holder is to have access at `now`.
     #[must_use]
     pub fn covers(&self, now: Timestamp) -> bool {

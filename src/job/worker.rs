@@ -119,9 +119,10 @@ impl Worker {
     pub async fn run_these(&self, jobs: &[Job]) -> Result<(), JobError> {
         for some in jobs.chunks(AT_ONCE) {
             let (now, owner, some) = (self.ctx.clock.now(), self.new_owner(), some.to_vec());
-            let leased = self.ctx.store.write(move |tx| {
-                Box::pin(async move { tx.lease_these(&some, now, now + LEASE, &owner).await })
-            });
+            let leased = self
+                .ctx
+                .store
+                .write(move |tx| Box::pin(async move { tx.lease_these(&some, now, now + LEASE, &owner).await }));
             let leased = leased.await?;
             futures::future::join_all(leased.iter().map(|leased| attend(&self.ctx, leased))).await;
         }

@@ -112,12 +112,11 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn open_accesses(&mut self, cloud: ProviderName) -> Result<Vec<Access>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "select * from access where provider = $1 and state <> 'gone' order by grant_id, position",
-        )
-        .bind(cloud.as_str())
-        .fetch_all(&mut *self.conn)
-        .await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from access where provider = $1 and state <> 'gone' order by grant_id, position")
+                .bind(cloud.as_str())
+                .fetch_all(&mut *self.conn)
+                .await?;
         rows.into_iter().map(Row::read).collect()
     }
 

@@ -66,11 +66,10 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn grants(&mut self, ids: &BTreeSet<GrantId>) -> Result<BTreeMap<GrantId, Grant>, StoreError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from grant_ where id in (select value from json_each($1))")
-                .bind(json("grant_", ids)?)
-                .fetch_all(&mut *self.conn)
-                .await?;
+        let rows: Vec<Row> = sqlx::query_as("select * from grant_ where id in (select value from json_each($1))")
+            .bind(json("grant_", ids)?)
+            .fetch_all(&mut *self.conn)
+            .await?;
         rows.into_iter().map(|row| row.read().map(|grant| (grant.id, grant))).collect()
     }
 

@@ -53,13 +53,12 @@ impl Tx {
         cloud: ProviderName,
         most: u32,
     ) -> Result<BTreeMap<String, Target>, StoreError> {
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "select name, target from place where provider = $1 and pending = 1 order by name limit $2",
-        )
-        .bind(cloud.as_str())
-        .bind(i64::from(most))
-        .fetch_all(&mut *self.conn)
-        .await?;
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("select name, target from place where provider = $1 and pending = 1 order by name limit $2")
+                .bind(cloud.as_str())
+                .bind(i64::from(most))
+                .fetch_all(&mut *self.conn)
+                .await?;
         rows.into_iter().map(|(name, target)| Ok((name, from_json("place", &target)?))).collect()
     }
 

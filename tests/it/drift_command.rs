@@ -61,9 +61,10 @@ impl Story {
     }
 
     /// What the program says and ends with, without what differs from run to run.
-    fn drift(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.jit.run(&[&["drift"], arguments].concat());
-        let text = String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8(output.stderr.clone()).unwrap();
+    async fn drift(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.runs(&[&["drift"], arguments].concat()).await;
+        let text =
+            String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8(output.stderr.clone()).unwrap();
         let text = text.replace(&self.user, "USER").replace(&self.group, "GROUP");
         let rules = [
             (r"GRANT-[0-9A-Z]{4}", "GRANT-CODE"),
@@ -75,6 +76,12 @@ impl Story {
             .iter()
             .fold(text, |text, (pattern, with)| Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned());
         (output.status.code().unwrap(), text)
+    }
+
+    /// Runs it to its end, while AWS goes on answering.
+    async fn runs(&self, arguments: &[&str]) -> Output {
+        let mut command = self.jit.jit(arguments);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
     fn trail(&self) -> String {
@@ -91,8 +98,12 @@ fn stdout(output: &Output) -> String {
 async fn beside_a_running_bot_it_tells_and_mends_what_is_missing() {
     let story = Story::granted().await;
     let before = story.jit.cloud.calls().len();
-    let (code, text) = story.drift(&[]);
-    insta::assert_snapshot!(text, @"");
+    let (code, text) = story.drift(&[]).await;
+    insta::assert_snapshot!(text, @r"
+    Nothing to do: the clouds have what the grants say.
+    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 1 thing, 1 call (GetGroup 1)
+    ");
     assert_eq!(code, 0);
     assert_eq!(story.jit.cloud.calls().len() - before, 1, "as many calls as it says");
 
@@ -102,25 +113,48 @@ async fn beside_a_running_bot_it_tells_and_mends_what_is_missing() {
     let trail = story.trail();
     story.jit.cloud.fail("GetGroup", 1, Fault::Html503);
     let before = story.jit.cloud.calls().len();
-    let (code, text) = story.drift(&[]);
-    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @"");
+    let (code, text) = story.drift(&[]).await;
+    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @r"
+    Granted, and not there:
+      GRANT-CODE  admins of Requester (U0REQUESTER), until MOMENT
+        aws-iam: group/GROUP|user/USER
+
+    Given by somebody else, and left alone:
+      aws-iam: STRANGER has group/GROUP|user/STRANGER
+
+    1 difference. `jit drift --apply` mends what can be.
+    Asked about 1 thing with 2 calls. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 1 thing, 2 calls (GetGroup 2)
+    ");
     assert_eq!(code, 1);
     assert_eq!(story.jit.cloud.calls().len() - before, 2, "a retry is a call");
     assert_eq!(story.trail(), trail, "to look changes nothing");
     assert!(!story.is_member().await);
 
-    let (code, text) = story.drift(&["--apply"]);
-    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @"");
+    let (code, text) = story.drift(&["--apply"]).await;
+    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @r"
+    Given again:
+      GRANT-CODE  admins of Requester (U0REQUESTER), until MOMENT
+        aws-iam: group/GROUP|user/USER
+
+    Given by somebody else, and left alone:
+      aws-iam: STRANGER has group/GROUP|user/STRANGER
+
+    1 of 1 difference mended.
+    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 1 thing, 1 call (GetGroup 1)
+    ");
     assert_eq!(code, 0);
     assert!(story.is_member().await && story.jit.cloud.members(&story.group).await.contains(&stranger));
     story.jit.shows("audit", "*drift*: granted and not there, being given again").await;
     story.jit.shows("audit", "*standing access* given by somebody else, left alone").await;
-    let (code, text) = story.drift(&[]);
+    let (code, text) = story.drift(&[]).await;
     assert!(code == 0 && text.contains("Nothing to do"), "{text}");
 
     let trail = story.trail();
     assert_eq!(trail.matches("\"policy_loaded\"").count(), 2, "one event, which says its kind twice: {trail}");
-    let by_operator = trail.lines().filter(|line| line.contains("drift_found") && line.contains("\"actor\":\"operator\""));
+    let by_operator =
+        trail.lines().filter(|line| line.contains("drift_found") && line.contains("\"actor\":\"operator\""));
     assert_eq!(by_operator.count(), 2, "{trail}");
     assert!(story.jit.run(&["audit", "verify"]).status.success());
     assert!(!story.jit.log().contains("lease"), "{}", story.jit.log());
@@ -131,7 +165,7 @@ async fn without_a_bot_it_does_the_work_and_leaves_the_rest_to_the_next_start() 
     let mut story = Story::granted().await;
     story.stops().await;
     story.leaves().await;
-    let (code, text) = story.drift(&["--apply"]);
+    let (code, text) = story.drift(&["--apply"]).await;
     assert!(code == 0 && text.starts_with("Given again:\n  GRANT-CODE"), "{text}");
     assert!(story.is_member().await);
 
@@ -144,14 +178,32 @@ async fn without_a_bot_it_does_the_work_and_leaves_the_rest_to_the_next_start() 
 
     // AWS brings it back, and does not let go of it
     story.joins().await;
-    let (code, text) = story.drift(&[]);
-    insta::assert_snapshot!(text, @"");
+    let (code, text) = story.drift(&[]).await;
+    insta::assert_snapshot!(text, @r"
+    There without a live grant, made by jit:
+      GRANT-CODE  admins of Requester (U0REQUESTER), whose end was MOMENT
+        aws-iam: group/GROUP|user/USER
+
+    1 difference. `jit drift --apply` mends what can be.
+    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 1 thing, 1 call (GetGroup 1)
+    ");
     assert_eq!(code, 1);
     story.jit.cloud.fail("RemoveUserFromGroup", 1_000, Fault::ACCESS_DENIED);
-    let (code, text) = story.drift(&["--apply"]);
-    insta::assert_snapshot!(text, @"");
+    let (code, text) = story.drift(&["--apply"]).await;
+    insta::assert_snapshot!(text, @r"
+    Not mended yet:
+      GRANT-CODE  admins of Requester (U0REQUESTER), whose end was MOMENT
+        aws-iam: group/GROUP|user/USER
+        AWS does not let the bot take away the membership of IAM user USER in IAM group GROUP, which lasts until somebody does: sts:TagSession is not allowed. Allow it to the bot, or to the role in aws.revoker_role_arn (AWS request id ID)
+        failed 3 times in a row, tried again MOMENT
+
+    0 of 1 difference mended. The bot goes on with the rest, or takes it up when it starts.
+    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 1 thing, 1 call (GetGroup 1)
+    ");
     assert_eq!(code, 1);
-    let (code, text) = story.drift(&[]);
+    let (code, text) = story.drift(&[]).await;
     assert!(code == 0 && text.contains("Nothing to do"), "it is being removed: {text}");
     story.jit.cloud.heal();
     story.jit.up().await;
@@ -166,7 +218,7 @@ async fn without_a_bot_it_does_the_work_and_leaves_the_rest_to_the_next_start() 
 
     story.stops().await;
     story.joins().await;
-    let (code, text) = story.drift(&["--apply", "--wait", "30s"]);
+    let (code, text) = story.drift(&["--apply", "--wait", "30s"]).await;
     assert!(code == 0 && text.starts_with("Removed:\n  GRANT-CODE"), "{text}");
     assert!(!story.is_member().await);
 }
@@ -177,10 +229,55 @@ async fn programs_get_json() {
     story.leaves().await;
     let stranger = story.jit.cloud.user("stranger").await;
     story.jit.cloud.join(&stranger, &story.group).await;
-    let (code, text) = story.drift(&["--output", "json"]);
-    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @"");
+    let (code, text) = story.drift(&["--output", "json"]).await;
+    insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @r#"
+    {
+      "asked": {
+        "aws-iam": {
+          "by_name": {
+            "GetGroup": 1
+          },
+          "calls": 1,
+          "things": 1
+        },
+        "aws-identity-center": {
+          "by_name": {},
+          "calls": 0,
+          "things": 0
+        },
+        "aws-sts": {
+          "by_name": {},
+          "calls": 0,
+          "things": 0
+        }
+      },
+      "foreign": [
+        {
+          "cloud": "aws-iam",
+          "principal": "STRANGER",
+          "resource": "group/GROUP|user/STRANGER"
+        }
+      ],
+      "in_order": false,
+      "lingering": [],
+      "mended": null,
+      "missing": [
+        {
+          "cloud": "aws-iam",
+          "ends_at": "MOMENT",
+          "grant": "GRANT-CODE",
+          "grant_id": "ID",
+          "holder": "U0REQUESTER",
+          "holder_name": "Requester",
+          "resource": "group/GROUP|user/USER",
+          "role": "admins"
+        }
+      ],
+      "unanswered": []
+    }
+    "#);
     assert_eq!(code, 1);
-    let (code, text) = story.drift(&["--apply", "--output", "json"]);
+    let (code, text) = story.drift(&["--apply", "--output", "json"]).await;
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &report["in_order"], &report["mended"][0]["outcome"]), (0, &true.into(), &"given_again".into()));
     until(|| story.jit.slack.channel("audit").screen().contains("*opened*"), || story.jit.log()).await;
@@ -189,29 +286,40 @@ async fn programs_get_json() {
 #[tokio::test]
 async fn what_it_cannot_find_out_it_says() {
     let mut story = Story::prepare().await;
-    let (code, text) = story.drift(&[]);
+    let (code, text) = story.drift(&[]).await;
     assert!(code == 2 && text.starts_with("jit: there is no store to compare with at `sqlite:"), "{text}");
-    let (code, text) = story.drift(&["--apply"]);
+    let (code, text) = story.drift(&["--apply"]).await;
     assert!(code == 2 && text.contains("cannot be used"), "{text}");
     assert!(!story.jit.store_file().exists(), "none is made");
-    let (code, text) = story.drift(&["--wait", "30s"]);
+    let (code, text) = story.drift(&["--wait", "30s"]).await;
     assert!(code == 2 && text.contains("--apply"), "{text}");
 
     story.jit.up().await;
     story.stops().await;
     story.jit.cloud.fail("GetGroup", 1, Fault::ACCESS_DENIED);
-    let (code, text) = story.drift(&[]);
-    insta::assert_snapshot!(text, @"");
+    let (code, text) = story.drift(&[]).await;
+    insta::assert_snapshot!(text, @r"
+    Could not be found out:
+      aws-iam: group/GROUP
+        AWS does not let the bot look at IAM group GROUP: sts:TagSession is not allowed. Allow it to the bot, or to the role in aws.revoker_role_arn (AWS request id ID)
+
+    Nothing to do: the clouds have what the grants say as far as could be found out.
+    Asked about 0 things with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+      aws-iam: 0 things, 1 call (GetGroup 1)
+    ");
     assert_eq!(code, 2);
     story.jit.cloud.fail("GetGroup", 3, Fault::Html503);
-    let (code, text) = story.drift(&["--apply"]);
+    let (code, text) = story.drift(&["--apply"]).await;
     assert!(code == 2 && text.contains("Could not be found out:\n  aws-iam: group/GROUP\n"), "{text}");
 
     story.jit.sql("insert into _sqlx_migrations select 9999, 'later', installed_on, true, checksum, 0 from _sqlx_migrations limit 1").await;
     for command in [&["drift"][..], &["drift", "--apply"], &["grants"]] {
-        let output = story.jit.run(command);
+        let output = story.runs(command).await;
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("its tables are of version 9999") && said.contains("use the jit that serves from it"), "{said}");
+        assert!(
+            said.contains("its tables are of version 9999") && said.contains("use the jit that serves from it"),
+            "{said}"
+        );
     }
 }

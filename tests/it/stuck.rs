@@ -47,10 +47,18 @@ async fn what_cut_sessions_off_and_cannot_be_cleared_away_raises_an_alarm() {
         alarm = world.screen("alerts");
     }
     assert_eq!(state(&world.grant().await), "ended");
-    insta::assert_snapshot!(alarm, @"");
+    insta::assert_snapshot!(alarm, @r"
+    jit:
+      *Stuck*: what cut off sessions of @requester to *prod-deploy* cannot be cleared away. GRANT-CODE, which is over: nobody has access by it.
+      `arn:aws:iam::123456789012:role/prod-deploy` · stuck since 2026-11-21 13:06:31 UTC
+      a deny policy that is of no more use cannot be removed from arn:aws:iam::123456789012:role/prod-deploy: sts:TagSession is not allowed. Allow iam:DeleteRolePolicy on this role to the bot, or to the role in aws.revoker_role_arn (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
+      I keep trying. What I find is told here.
+      [Retry now] [I removed it by hand]
+    ");
     assert_eq!(world.metric("jit_accesses_stuck").await, "jit_accesses_stuck 1");
 
     world.cloud.heal();
+    let _ = world.private(&approver);
     let answer = world.clicked(&approver, "Retry now").await;
     assert!(answer.starts_with("I ask the cloud about GRANT-CODE now."), "{answer}");
     assert!(world.cloud.inline_policies(&world.role_arn).await.is_empty());
@@ -66,12 +74,23 @@ async fn a_removal_that_aws_fails_at_again_and_again_raises_an_alarm() {
     let [requester, approver] = world.people(["requester", "approver"]);
     world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
     world.advance(minutes(1)).await;
-    world.cloud.slow("DeleteAccountAssignment", 1_000, Slow { fails: Some("Received a 500 status error"), ..Slow::default() });
+    world.cloud.slow(
+        "DeleteAccountAssignment",
+        1_000,
+        Slow { fails: Some("Received a 500 status error"), ..Slow::default() },
+    );
     world.advance(minutes(30)).await;
     assert_eq!(world.screen("alerts"), "", "not at the first failure");
     world.advance(minutes(4)).await;
     let alarm = world.screen("alerts").replace(&db.set, "SET").replace(db.set.rsplit('/').next().unwrap(), "ps-SET");
-    insta::assert_snapshot!(alarm, @"");
+    insta::assert_snapshot!(alarm, @r"
+    jit:
+      *Stuck*: access of @requester to *db-admin* will not go away. GRANT-CODE, which was to end 2026-11-21 12:30:00 UTC.
+      `444455556666|SET` · stuck since 2026-11-21 12:31:08 UTC
+      AWS could not remove permission set ps-SET in account 444455556666: Received a 500 status error; it is tried again
+      I keep trying. What I find is told here.
+      [Retry now] [I removed it by hand]
+    ");
     world.cloud.heal();
     world.advance(minutes(6)).await;
     assert!(world.cloud.assigned(db.account, &db.set).await.is_empty());

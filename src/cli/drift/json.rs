@@ -3,24 +3,27 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::job::drift::{Fate, Held};
+use crate::job::drift::{Asked, Fate, Followed, Held};
 
 /// The report as one object.
 pub(super) fn json(report: &Report) -> Value {
     let plan = &report.plan;
     let held = |all: &[Held]| all.iter().map(|held| one(report, held)).collect::<Vec<_>>();
-    let foreign = plan.foreign.iter().map(
-        |it| json!({ "cloud": it.cloud.as_str(), "resource": it.live.resource, "principal": it.live.principal }),
-    );
-    let unanswered = plan.unanswered.iter().map(
-        |it| json!({ "cloud": it.cloud.as_str(), "about": it.place, "things_behind": it.more, "why": it.why }),
-    );
-    let asked = plan.asked.iter().map(|(cloud, asked)| {
+    let foreign = plan
+        .foreign
+        .iter()
+        .map(|it| json!({ "cloud": it.cloud.as_str(), "resource": it.live.resource, "principal": it.live.principal }));
+    let unanswered = plan
+        .unanswered
+        .iter()
+        .map(|it| json!({ "cloud": it.cloud.as_str(), "about": it.place, "things_behind": it.more, "why": it.why }));
+    let is_asked = |asked: &Asked| !asked.told.is_empty() || asked.calls.count() > 0;
+    let asked = plan.asked.iter().filter(|(_, asked)| is_asked(asked)).map(|(cloud, asked)| {
         let calls = json!({ "things": asked.told.len(), "calls": asked.calls.count(), "by_name": asked.calls.0 });
         (cloud.as_str().to_owned(), calls)
     });
     let mended = report.mended.as_ref().map(|mended| {
-        let one = |it: &crate::job::drift::Followed| {
+        let one = |it: &Followed| {
             let mut one = one(report, &it.held);
             one["outcome"] = match &it.fate {
                 Fate::Gone => "removed".into(),

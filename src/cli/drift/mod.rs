@@ -1,8 +1,17 @@
 //! `jit drift`: whether the clouds have what the grants say, beside a running bot or without one.
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Args;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{ConfigFile, Output, colour, fail, names, wiring};
 use crate::{
@@ -116,7 +125,21 @@ async fn mend(config: &Config, patience: Duration) -> Result<Report, Trouble> {
     let mended = Box::pin(drift::follow(&ctx, &begun, patience)).await?;
     let report = Report::of(plan, Some(mended), &store).await;
     ctx.store.close().await;
+    nudge(config.server.listen).await;
     report
+}
+
+/// Has a bot that runs here look into its store again: there is something to tell in Slack, and perhaps to go on with.
+/// Without one there is nobody to hear it.
+async fn nudge(listen: SocketAddr) {
+    let here = if listen.is_ipv6() { IpAddr::from(Ipv6Addr::LOCALHOST) } else { IpAddr::from(Ipv4Addr::LOCALHOST) };
+    let ip = if listen.ip().is_unspecified() { here } else { listen.ip() };
+    let ask = async {
+        let mut bot = TcpStream::connect((ip, listen.port())).await?;
+        bot.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        bot.read(&mut [0; 64]).await
+    };
+    let _whether_or_not_anybody_hears = tokio::time::timeout(Duration::from_secs(5), ask).await;
 }
 
 impl Report {

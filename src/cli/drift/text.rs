@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use crate::{
     cli::{moment, who},
+    domain::grant::GrantState,
     job::drift::{Asked, Fate, Followed, Held, Plan},
     provider::Calls,
 };
@@ -42,16 +43,14 @@ fn held(report: &Report, all: &[Held]) -> Vec<String> {
 }
 
 fn one(report: &Report, Held { access, grant }: &Held) -> String {
-    format!(
-        "  {}  {} of {}, {} {}\n    {}: {}",
-        grant.code.grant(),
-        grant.role,
-        who(&grant.holder, &report.names),
-        if grant.is_over() { "whose end was" } else { "until" },
-        moment(grant.ends_at),
-        access.key.provider.as_str(),
-        access.key.resource
-    )
+    let stands = match &grant.state {
+        GrantState::Applying | GrantState::Active { .. } => format!("ends {}", moment(grant.ends_at)),
+        GrantState::Ending { since, .. } => format!("ending since {}", moment(*since)),
+        GrantState::Ended { at, .. } => format!("ended {}", moment(*at)),
+        GrantState::Failed { at, .. } => format!("failed {}", moment(*at)),
+    };
+    let (name, role, holder) = (grant.code.grant(), &grant.role, who(&grant.holder, &report.names));
+    format!("  {name}  {role} of {holder}, {stands}\n    {}: {}", access.key.provider.as_str(), access.key.resource)
 }
 
 fn fates<'a>(report: &Report, all: impl Iterator<Item = &'a Followed>) -> Vec<String> {
@@ -95,7 +94,10 @@ fn outcome(report: &Report) -> String {
     let differences = report.plan.differences();
     match &report.mended {
         _ if differences == 0 => format!("Nothing to do: the clouds have what the grants say{partly}."),
-        None => format!("{}. `jit drift --apply` mends what can be.", counted(differences, "difference", "differences")),
+        None => {
+            let found = counted(differences, "difference", "differences");
+            format!("{found}{partly}. `jit drift --apply` mends what can be mended.")
+        }
         Some(mended) => {
             let done = mended.iter().filter(|it| it.fate.is_final()).count();
             let left = mended.len() - done;
@@ -116,17 +118,16 @@ fn cost(plan: &Plan) -> String {
     let things: usize = plan.asked.values().map(|asked| asked.told.len()).sum();
     let calls: u64 = plan.asked.values().map(|asked| asked.calls.count()).sum();
     let calls = usize::try_from(calls).unwrap_or(usize::MAX);
-    let mut text = format!(
-        "Asked about {} with {}. Calls grow with accounts × permission sets, groups, users and roles that are opened, not \
-         with people.",
-        counted(things, "thing", "things"),
-        counted(calls, "call", "calls")
-    );
+    let mut text =
+        format!("Asked about {} with {}.", counted(things, "thing", "things"), counted(calls, "call", "calls"));
     for (cloud, Asked { told, calls }) in plan.asked.iter().filter(|(_, asked)| asked.calls.count() > 0) {
         let things = counted(told.len(), "thing", "things");
         let count = counted(usize::try_from(calls.count()).unwrap_or(usize::MAX), "call", "calls");
         let _ = write!(text, "\n  {}: {things}, {count} ({})", cloud.as_str(), by_name(calls));
     }
+    text.push_str(
+        "\nCalls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.",
+    );
     text
 }
 

@@ -82,11 +82,7 @@ fn judge<'a>(seen: &'a Seen<'_>, place: &str, live: &Live) -> Verdict<'a> {
     let ours = ours.map(|held| (held, made(held))).filter(|(_, made)| *made != Made::Nothing);
     let Some((last, made)) = ours.max_by_key(|(held, _)| ended_at(held)) else { return Verdict::Foreign };
     let looked_at = seen.looked_at.get(place).copied();
-    if is_ours(made, ended_at(last), looked_at, seen.now) {
-        Verdict::Lingering(last)
-    } else {
-        Verdict::Foreign
-    }
+    if is_ours(made, ended_at(last), looked_at, seen.now) { Verdict::Lingering(last) } else { Verdict::Foreign }
 }
 
 /// Whether what is there at `now` is still what the bot made for a grant that ended. Nothing in most clouds says so: what

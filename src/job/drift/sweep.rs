@@ -52,7 +52,8 @@ pub(in super::super) async fn run(ctx: &Context, cloud: ProviderName, attempts: 
     }
     let mut look = look(&store, (cloud, provider.as_ref()), &places, now).await?;
     let is_in_vain = !places.keys().any(|place| look.is_done(place));
-    if is_in_vain && attempts + 1 >= TRIES
+    if is_in_vain
+        && attempts + 1 >= TRIES
         && let Some((error, place)) = look.stopped.take_if(|error| may_be_the_place(error)).zip(places.keys().next())
     {
         look.refused.insert(place.clone());
