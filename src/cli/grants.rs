@@ -10,7 +10,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Output, colour, fail, moment, names, who};
+use super::{ConfigFile, Output, colour, fail, moment, names, say, who};
 use crate::{
     config::{self, ProcessEnvironment},
     domain::{
@@ -70,10 +70,10 @@ impl Grants {
             Ok(found) => found,
             Err(error) => return fail(&format!("there are no grants to read at `{url}`: {error}")),
         };
-        match self.output {
-            Output::Text => print!("{}", self.text(&entries, &names)),
-            Output::Json => println!("{:#}", Value::Array(entries.iter().map(|it| it.json(&names)).collect())),
-        }
+        say(&match self.output {
+            Output::Text => self.text(&entries, &names),
+            Output::Json => format!("{:#}\n", Value::Array(entries.iter().map(|it| it.json(&names)).collect())),
+        });
         if self.stuck && !entries.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 

@@ -90,6 +90,12 @@ pub fn run(cli: Cli) -> ExitCode {
     })
 }
 
+/// Prints a report. Whoever reads may have seen enough before its end.
+fn say(report: &str) {
+    use std::io::Write;
+    let _whether_or_not_anybody_reads = std::io::stdout().lock().write_all(report.as_bytes());
+}
+
 /// Says why a command could not be done.
 fn fail(why: &str) -> ExitCode {
     eprintln!("jit: {why}");

@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::harness::{
     aws::Fault,
     process::{Process, until},
-    roles::membership,
+    roles::{assignment, membership},
 };
 
 /// The program with a role `admins`, which puts an IAM user into a group, and both names.
@@ -101,8 +101,9 @@ async fn beside_a_running_bot_it_tells_and_mends_what_is_missing() {
     let (code, text) = story.drift(&[]).await;
     insta::assert_snapshot!(text, @r"
     Nothing to do: the clouds have what the grants say.
-    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    Asked about 1 thing with 1 call.
       aws-iam: 1 thing, 1 call (GetGroup 1)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 0);
     assert_eq!(story.jit.cloud.calls().len() - before, 1, "as many calls as it says");
@@ -116,15 +117,16 @@ async fn beside_a_running_bot_it_tells_and_mends_what_is_missing() {
     let (code, text) = story.drift(&[]).await;
     insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @r"
     Granted, and not there:
-      GRANT-CODE  admins of Requester (U0REQUESTER), until MOMENT
+      GRANT-CODE  admins of Requester (U0REQUESTER), ends MOMENT
         aws-iam: group/GROUP|user/USER
 
     Given by somebody else, and left alone:
       aws-iam: STRANGER has group/GROUP|user/STRANGER
 
-    1 difference. `jit drift --apply` mends what can be.
-    Asked about 1 thing with 2 calls. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    1 difference. `jit drift --apply` mends what can be mended.
+    Asked about 1 thing with 2 calls.
       aws-iam: 1 thing, 2 calls (GetGroup 2)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 1);
     assert_eq!(story.jit.cloud.calls().len() - before, 2, "a retry is a call");
@@ -134,15 +136,16 @@ async fn beside_a_running_bot_it_tells_and_mends_what_is_missing() {
     let (code, text) = story.drift(&["--apply"]).await;
     insta::assert_snapshot!(text.replace(&stranger, "STRANGER"), @r"
     Given again:
-      GRANT-CODE  admins of Requester (U0REQUESTER), until MOMENT
+      GRANT-CODE  admins of Requester (U0REQUESTER), ends MOMENT
         aws-iam: group/GROUP|user/USER
 
     Given by somebody else, and left alone:
       aws-iam: STRANGER has group/GROUP|user/STRANGER
 
     1 of 1 difference mended.
-    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    Asked about 1 thing with 1 call.
       aws-iam: 1 thing, 1 call (GetGroup 1)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 0);
     assert!(story.is_member().await && story.jit.cloud.members(&story.group).await.contains(&stranger));
@@ -181,26 +184,28 @@ async fn without_a_bot_it_does_the_work_and_leaves_the_rest_to_the_next_start() 
     let (code, text) = story.drift(&[]).await;
     insta::assert_snapshot!(text, @r"
     There without a live grant, made by jit:
-      GRANT-CODE  admins of Requester (U0REQUESTER), whose end was MOMENT
+      GRANT-CODE  admins of Requester (U0REQUESTER), ended MOMENT
         aws-iam: group/GROUP|user/USER
 
-    1 difference. `jit drift --apply` mends what can be.
-    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    1 difference. `jit drift --apply` mends what can be mended.
+    Asked about 1 thing with 1 call.
       aws-iam: 1 thing, 1 call (GetGroup 1)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 1);
     story.jit.cloud.fail("RemoveUserFromGroup", 1_000, Fault::ACCESS_DENIED);
     let (code, text) = story.drift(&["--apply"]).await;
     insta::assert_snapshot!(text, @r"
     Not mended yet:
-      GRANT-CODE  admins of Requester (U0REQUESTER), whose end was MOMENT
+      GRANT-CODE  admins of Requester (U0REQUESTER), ended MOMENT
         aws-iam: group/GROUP|user/USER
         AWS does not let the bot take away the membership of IAM user USER in IAM group GROUP, which lasts until somebody does: sts:TagSession is not allowed. Allow it to the bot, or to the role in aws.revoker_role_arn (AWS request id ID)
         failed 3 times in a row, tried again MOMENT
 
     0 of 1 difference mended. The bot goes on with the rest, or takes it up when it starts.
-    Asked about 1 thing with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    Asked about 1 thing with 1 call.
       aws-iam: 1 thing, 1 call (GetGroup 1)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 1);
     let (code, text) = story.drift(&[]).await;
@@ -225,6 +230,19 @@ async fn without_a_bot_it_does_the_work_and_leaves_the_rest_to_the_next_start() 
 
 #[tokio::test]
 async fn programs_get_json() {
+    let mut story = Story::prepare().await;
+    let (unit, set) = (story.jit.cloud.unit(None).await, story.jit.cloud.permission_set("PT1H").await);
+    for _ in 0..2 {
+        story.jit.cloud.account_in(&unit).await;
+    }
+    story.jit.edit_config(|config| format!("{config}\n[[role.target]]\n{}\n", assignment(&unit, &set)));
+    story.jit.up().await;
+    story.stops().await;
+    let before = story.jit.cloud.calls().len();
+    let (code, text) = story.drift(&["--output", "json"]).await;
+    insta::assert_snapshot!(text, @"");
+    assert_eq!((code, story.jit.cloud.calls().len() - before), (0, 6), "as many calls as it says");
+
     let story = Story::granted().await;
     story.leaves().await;
     let stranger = story.jit.cloud.user("stranger").await;
@@ -239,16 +257,6 @@ async fn programs_get_json() {
           },
           "calls": 1,
           "things": 1
-        },
-        "aws-identity-center": {
-          "by_name": {},
-          "calls": 0,
-          "things": 0
-        },
-        "aws-sts": {
-          "by_name": {},
-          "calls": 0,
-          "things": 0
         }
       },
       "foreign": [
@@ -304,8 +312,9 @@ async fn what_it_cannot_find_out_it_says() {
         AWS does not let the bot look at IAM group GROUP: sts:TagSession is not allowed. Allow it to the bot, or to the role in aws.revoker_role_arn (AWS request id ID)
 
     Nothing to do: the clouds have what the grants say as far as could be found out.
-    Asked about 0 things with 1 call. Calls grow with accounts × permission sets, groups, users and roles that are opened, not with people.
+    Asked about 0 things with 1 call.
       aws-iam: 0 things, 1 call (GetGroup 1)
+    Calls grow with the accounts × permission sets, groups, users and roles that are opened, not with people.
     ");
     assert_eq!(code, 2);
     story.jit.cloud.fail("GetGroup", 3, Fault::Html503);

@@ -214,6 +214,30 @@ async fn a_sweep_reads_only_what_is_open_and_what_was_found() {
 }
 
 #[tokio::test]
+async fn the_accounts_of_a_unit_are_swept_while_they_are_in_it() {
+    let mut world = World::start().await;
+    let (unit, set) = (world.cloud.unit(None).await, world.cloud.permission_set("PT1H").await);
+    let account = world.cloud.account_in(&unit).await;
+    world.cloud.assign(&account, &set, "somebody").await;
+    world.add_role("everywhere", &[&assignment(&unit, &set)]).await;
+    world.advance(minutes(1)).await;
+    assert_eq!(world.drifts().await, [Drift::Foreign]);
+    // no answer is no news
+    world.cloud.fail("ListAccountsForParent", 1, Fault::NOT_ALLOWED);
+    world.advance(minutes(31)).await;
+    assert_eq!(world.drifts().await, [Drift::Foreign]);
+    assert!(world.metric("jit_sweep_unanswered_total{").await.contains("aws-identity-center"));
+    // an account that is closed is nobody's concern any more
+    world.cloud.close_account(&account).await;
+    world.advance(minutes(15)).await;
+    let before = world.asked_aws(LIST);
+    world.advance(minutes(15)).await;
+    assert_eq!((world.asked_aws(LIST), world.drifts().await), (before, vec![Drift::Foreign]));
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn how_often_is_for_the_operator_to_say() {
     let (mut world, user, group) = World::with_admins().await;
     world.change_policy("[groups]", "[drift]\nevery = \"1h\"\n\n[groups]").await;

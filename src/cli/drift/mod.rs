@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{ConfigFile, Output, colour, fail, names, wiring};
+use super::{ConfigFile, Output, colour, fail, names, say, wiring};
 use crate::{
     app,
     config::{self, Config, ProcessEnvironment},
@@ -93,10 +93,10 @@ impl Drift {
         let report = if self.apply { mend(&config, self.wait).await } else { look(&config).await };
         match report {
             Ok(report) => {
-                match self.output {
-                    Output::Text => print!("{}", text::text(&report)),
-                    Output::Json => println!("{:#}", json::json(&report)),
-                }
+                say(&match self.output {
+                    Output::Text => text::text(&report),
+                    Output::Json => format!("{:#}\n", json::json(&report)),
+                });
                 report.code()
             }
             Err(trouble) => fail(&trouble.to_string()),

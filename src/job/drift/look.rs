@@ -65,7 +65,7 @@ pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, ti
     took
 }
 
-fn no_answer(after: Duration) -> ProviderError {
+pub(super) fn no_answer(after: Duration) -> ProviderError {
     let message = format!("there was no whole answer within {}", short(after));
     ProviderError { kind: ErrorKind::Unavailable, message }
 }

@@ -5,12 +5,17 @@
 //! however many people there are, so it is done in pieces: by `sweep` in the background, and by [`plan`] at once for
 //! whoever waits for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
+use self::look::no_answer;
 use super::{Context, Tools};
 use crate::{
+    ambient::{SystemTimer, Timer},
     domain::{
         access::Access,
         catalog::{Nature, ProviderName, Target},
@@ -29,6 +34,9 @@ pub(super) mod sweep;
 pub use follow::{Fate, Followed, follow};
 pub use look::{PATIENCE, Took, take};
 pub use mend::apply;
+
+/// How long somebody who waits for it lets an organization say which accounts it has.
+const WHOLE_ORGANIZATION: Duration = Duration::from_mins(10);
 
 /// What was found, and what would be done about it.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +122,7 @@ impl Plan {
 pub async fn plan(store: &Reader, tools: &Tools, now: impl Fn() -> Timestamp) -> Result<Plan, StoreError> {
     let mut plan = Plan::default();
     for (cloud, provider) in &tools.providers {
-        let managed = managed(store, tools, *cloud, provider.as_ref(), now()).await?;
+        let managed = managed(store, tools, (*cloud, provider.as_ref()), now(), WHOLE_ORGANIZATION).await?;
         plan.add(Plan { unanswered: managed.unanswered, ..Plan::default() });
         plan.asked.entry(*cloud).or_default().calls.add(managed.calls);
         let mut todo = managed.places;
@@ -133,32 +141,35 @@ pub async fn plan(store: &Reader, tools: &Tools, now: impl Fn() -> Timestamp) ->
 }
 
 /// What is managed in a cloud: a target for each place, and what could not be found out about that.
+#[derive(Default)]
 struct Managed {
     places: BTreeMap<String, Target>,
     unanswered: Vec<Unanswered>,
     calls: Calls,
 }
 
-/// Every place that roles open something in, or grants have; organisational units stand for their accounts.
+/// Every place that roles open something in, or grants have; organisational units stand for their accounts, as far as
+/// these can be found out within `patience`.
 async fn managed(
     store: &Reader,
     tools: &Tools,
-    cloud: ProviderName,
-    provider: &dyn Provider,
+    (cloud, provider): (ProviderName, &dyn Provider),
     now: Timestamp,
+    patience: Duration,
 ) -> Result<Managed, StoreError> {
     let open = store.read(|tx| Box::pin(async move { tx.open_accesses(cloud).await })).await?;
     let configured = tools.catalog.roles.values().flat_map(|role| role.targets.clone());
     let targets = configured.chain(open.into_iter().map(|access| access.target));
     let targets = targets.filter(|target| target.provider() == cloud && target.nature() != Nature::Session);
     let by_name: BTreeMap<String, Target> = targets.map(|target| (target.resource().to_owned(), target)).collect();
-    let mut managed = Managed { places: BTreeMap::new(), unanswered: Vec::new(), calls: Calls::default() };
-    for (name, target) in by_name {
-        let (expanded, calls) = counting(provider.expand(&target, now)).await;
+    let (timer, mut managed) = (SystemTimer::default(), Managed::default());
+    for (place, target) in by_name {
+        let left = patience.saturating_sub(timer.elapsed());
+        let (expanded, calls) = counting(tokio::time::timeout(left, provider.expand(&target, now))).await;
         managed.calls.add(calls);
-        match expanded {
+        match expanded.unwrap_or_else(|_| Err(no_answer(patience))) {
             Ok(targets) => managed.places.extend(targets.into_iter().map(|target| (provider.place(&target), target))),
-            Err(error) => managed.unanswered.push(Unanswered { cloud, place: name, more: 0, why: error.message }),
+            Err(error) => managed.unanswered.push(Unanswered { cloud, place, more: 0, why: error.message }),
         }
     }
     Ok(managed)

@@ -1,6 +1,6 @@
 //! Look at the clouds in the background: every so often, a few things at a time, one cloud's things one after the other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 
@@ -19,6 +19,8 @@ use crate::{
 
 /// How many things one run asks about at most. A cloud's own pace usually ends it before.
 const PAGE: u32 = 100;
+/// How long an organization may take to say which accounts it has; less than a job may.
+const UNITS: Duration = Duration::from_secs(20);
 /// How long a cloud that has to be left alone is left alone, when it does not say.
 const REST: SignedDuration = SignedDuration::from_secs(5);
 /// A place that nothing is heard of, so many times in a row, waits for the next sweep: there are others behind it.
@@ -77,7 +79,7 @@ pub(in super::super) async fn run(ctx: &Context, cloud: ProviderName, attempts: 
 async fn start(ctx: &Context, cloud: ProviderName) -> Result<Outcome, JobError> {
     let (tools, now) = (ctx.tools.load_full(), ctx.clock.now());
     let Some(provider) = tools.providers.get(&cloud) else { return Ok(Outcome::Done) };
-    let managed = managed(&ctx.store.reader(), &tools, cloud, provider.as_ref(), now).await?;
+    let managed = managed(&ctx.store.reader(), &tools, (cloud, provider.as_ref()), now, UNITS).await?;
     for Unanswered { place, why, .. } in &managed.unanswered {
         unanswered(cloud, place, why);
     }
