@@ -16,8 +16,8 @@ create table place (
 ) strict;
 create index place_pending on place (provider, name) where pending = 1;
 
--- Standing access on things that jit manages, given by somebody else: reported once, never touched.
 drop table foreign_access;
+-- Standing access on things that jit manages, given by somebody else: reported once, never touched.
 create table foreign_access (
     provider   text    not null, -- in which cloud
     place      text    not null, -- where it was found

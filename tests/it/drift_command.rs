@@ -240,7 +240,35 @@ async fn programs_get_json() {
     story.stops().await;
     let before = story.jit.cloud.calls().len();
     let (code, text) = story.drift(&["--output", "json"]).await;
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {
+      "asked": {
+        "aws-iam": {
+          "by_name": {
+            "GetGroup": 1
+          },
+          "calls": 1,
+          "things": 1
+        },
+        "aws-identity-center": {
+          "by_name": {
+            "ListAccountAssignments": 2,
+            "ListAccountsForParent": 1,
+            "ListInstances": 1,
+            "ListOrganizationalUnitsForParent": 1
+          },
+          "calls": 5,
+          "things": 2
+        }
+      },
+      "foreign": [],
+      "in_order": true,
+      "lingering": [],
+      "mended": null,
+      "missing": [],
+      "unanswered": []
+    }
+    "#);
     assert_eq!((code, story.jit.cloud.calls().len() - before), (0, 6), "as many calls as it says");
 
     let story = Story::granted().await;
