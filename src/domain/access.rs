@@ -71,6 +71,8 @@ pub struct Access {
     pub sessions_until: Option<Timestamp>,
     /// When the provider has to be called once more, to remove what it left behind itself.
     pub tidy_at: Option<Timestamp>,
+    /// Until when the cloud was last told to let it exist; `None` before it was confirmed for the first time.
+    pub until: Option<Timestamp>,
     /// Why it is not where it should be yet, in words for people.
     pub note: Option<String>,
     /// Since when it counts as stuck: still retried, and people should look.

@@ -17,7 +17,7 @@ use crate::{
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
-    usecase::{Env, end, settle},
+    usecase::{Env, end, extend, settle},
 };
 
 /// After so many failures in a row people should look. It is still retried.
@@ -63,7 +63,7 @@ async fn open(
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
     let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
-    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
     let Some(first) = wanted.first().cloned() else {
         hand_over(ctx, over).await?;
         return Ok(Outcome::Done);
@@ -88,7 +88,7 @@ async fn open(
     hand_over(ctx, over).await?;
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
-            confirm_live(ctx, wanted, receipt).await?;
+            confirm_live(ctx, wanted, receipt, until).await?;
             Ok(Outcome::Done)
         }
         Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
@@ -98,6 +98,11 @@ async fn open(
         }
         Err(error) => failed(ctx, wanted, error, attempts, None).await,
     }
+}
+
+/// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
+fn lacks(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
 }
 
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
@@ -202,7 +207,8 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
                 let mut claimants = claimants;
                 for Claimant { access, .. } in &mut claimants {
                     let was = access.state;
-                    if was == AccessState::Gone {
+                    // What is gone stays gone, and what is being prolonged is live meanwhile.
+                    if was == AccessState::Gone || (was, event) == (AccessState::Live, AccessEvent::ApplyBegun) {
                         continue;
                     }
                     access.state = was.apply(event)?;
@@ -214,7 +220,12 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
         .await
 }
 
-async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+async fn confirm_live(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    receipt: Receipt,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     let env = ctx.env();
     ctx.store
         .write(move |tx| {
@@ -222,9 +233,14 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                 for Claimant { mut access, grant } in claimants {
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
+                    access.until = Some(until);
                     receipt.add_to(&mut access.receipt);
                     unstick(tx, &env, &mut access, &grant).await?;
                     tx.save_access(&access, was).await?;
+                    if was == AccessState::Live {
+                        tx.refresh_cards(grant.request, env.now).await?;
+                        continue;
+                    }
                     let fact = Fact::AccessLive {
                         about: Subject::from(&grant),
                         resource: access.key.resource.clone(),
@@ -305,6 +321,7 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
             Box::pin(async move {
                 for Claimant { grant, .. } in claimants {
                     end::give_up(tx, &env, grant.id, why.clone()).await?;
+                    extend::fall_back(tx, &env, grant.id, why.clone()).await?;
                 }
                 Ok(())
             })

@@ -110,6 +110,27 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
+    /// Moves a grant's end.
+    ///
+    /// # Errors
+    /// When it ends at another time by now than `before`, when it is over, or the store fails.
+    pub async fn set_grant_end(
+        &mut self,
+        grant: GrantId,
+        before: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "update grant_ set ends_at = $3 where id = $1 and ends_at = $2 and state in ('applying', 'active')",
+        )
+        .bind(grant.to_string())
+        .bind(micros(before))
+        .bind(micros(ends_at))
+        .execute(&mut *self.conn)
+        .await?;
+        changed_one(done.rows_affected(), "grant", grant)
+    }
+
     /// Moves a grant from the state it was read in to the next.
     ///
     /// # Errors

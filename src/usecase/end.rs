@@ -1,7 +1,7 @@
 //! End a grant: because its time is over, because its holder gives it back, because an approver takes it back, or
 //! because it could not be given in the first place.
 
-use super::Env;
+use super::{Env, extend};
 use crate::{
     domain::{
         audit::{Actor, Attempt, AttemptRefusal, Fact, Subject},
@@ -140,6 +140,7 @@ async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: E
     tx.move_grant(&grant, &state).await?;
     tx.record(env.now, actor, &Fact::GrantEnding { about: Subject::from(&grant), cause }).await?;
     tx.drop_job(&Job::EndGrant(grant.id)).await?;
+    extend::forget(tx, env, grant.id).await?;
     for access in tx.accesses_of(grant.id).await? {
         tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;
     }

@@ -10,6 +10,7 @@ mod deadline;
 mod deciding;
 mod disk_full;
 mod ending;
+mod extending;
 mod feed;
 mod harness;
 mod identity_center;
