@@ -10,14 +10,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Output, colour, fail, moment, names, say, who};
+use super::{ConfigFile, Names, Output, colour, fail, moment, names, say, who};
 use crate::{
     config::{self, ProcessEnvironment},
     domain::{
         access::{Access, AccessState},
         grant::{Grant, GrantState},
-        ids::UserId,
         job::Job,
+        principal::Principal,
     },
     provider::Receipt,
     store::{Store, StoreError, Tx},
@@ -55,7 +55,7 @@ struct Line {
     next: Option<Timestamp>,
 }
 
-type Found = (Vec<Entry>, BTreeMap<UserId, String>);
+type Found = (Vec<Entry>, Names);
 
 impl Grants {
     pub(super) async fn run(self) -> ExitCode {
@@ -86,14 +86,14 @@ impl Grants {
                 Box::pin(async move {
                     let mut entries = entries(tx).await?;
                     entries.retain(|entry| !stuck || entry.accesses.iter().any(|line| is_stuck(&line.access)));
-                    let holders: BTreeSet<UserId> = entries.iter().map(|entry| entry.grant.holder.clone()).collect();
+                    let holders: BTreeSet<Principal> = entries.iter().map(|entry| entry.grant.holder.clone()).collect();
                     Ok((entries, names(tx, holders).await?))
                 })
             })
             .await
     }
 
-    fn text(&self, entries: &[Entry], names: &BTreeMap<UserId, String>) -> String {
+    fn text(&self, entries: &[Entry], names: &Names) -> String {
         if entries.is_empty() {
             return if self.stuck { "Nothing is stuck.\n" } else { "Nobody has a grant.\n" }.to_owned();
         }
@@ -125,7 +125,7 @@ async fn line(tx: &mut Tx, access: Access) -> Result<Line, StoreError> {
 }
 
 impl Entry {
-    fn text(&self, names: &BTreeMap<UserId, String>) -> String {
+    fn text(&self, names: &Names) -> String {
         let grant = &self.grant;
         let mut text =
             format!("{}  {} of {}, {}", grant.code.grant(), grant.role, who(&grant.holder, names), stands(grant));
@@ -146,7 +146,7 @@ impl Entry {
         text
     }
 
-    fn json(&self, names: &BTreeMap<UserId, String>) -> Value {
+    fn json(&self, names: &Names) -> Value {
         let grant = &self.grant;
         json!({
             "grant": grant.code.grant(),

@@ -14,7 +14,7 @@ use crate::{
     ambient::{SystemClock, SystemEntropy},
     app::Wiring,
     config::ProcessEnvironment,
-    domain::ids::UserId,
+    domain::principal::Principal,
     provider::aws,
     store::{StoreError, Tx},
     telemetry,
@@ -120,16 +120,21 @@ fn moment(at: Timestamp) -> String {
 }
 
 /// Somebody by name and Slack id, as far as the name is known.
-fn who(id: &UserId, names: &BTreeMap<UserId, String>) -> String {
+fn who(id: &Principal, names: &Names) -> String {
     names.get(id).map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
 }
 
+/// What people are called.
+type Names = BTreeMap<Principal, String>;
+
 /// What these people are called, as far as Slack has said so.
-async fn names(tx: &mut Tx, people: BTreeSet<UserId>) -> Result<BTreeMap<UserId, String>, StoreError> {
-    let mut names = BTreeMap::new();
-    for id in people {
-        if let Some(person) = tx.lookup_person(&id).await? {
-            names.insert(id, person.name);
+async fn names(tx: &mut Tx, holders: BTreeSet<Principal>) -> Result<Names, StoreError> {
+    let mut names = Names::new();
+    for holder in holders {
+        if let Some(id) = holder.person()
+            && let Some(person) = tx.lookup_person(id).await?
+        {
+            names.insert(holder, person.name);
         }
     }
     Ok(names)

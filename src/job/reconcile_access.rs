@@ -18,7 +18,7 @@ use crate::{
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
-    usecase::{Env, end, settle},
+    usecase::{Env, end, extend, settle},
 };
 
 /// After so many failures in a row people should look. It is still retried.
@@ -64,7 +64,7 @@ async fn open(
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
     let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
-    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
     let Some(first) = wanted.first().cloned() else {
         hand_over(ctx, over).await?;
         return Ok(Outcome::Done);
@@ -86,13 +86,18 @@ async fn open(
     hand_over(ctx, over).await?;
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
-            confirm_live(ctx, wanted, receipt).await?;
+            confirm_live(ctx, wanted, receipt, until).await?;
             Ok(Outcome::Done)
         }
         Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
         Err(error) if error.kind.is_final() => refused(ctx, wanted, error, attempts).await,
         Err(error) => failed(ctx, wanted, error, attempts, None).await,
     }
+}
+
+/// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
+fn lacks(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
 }
 
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
@@ -128,7 +133,7 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
     let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
-    let holder = Holder { user: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             confirm_gone(ctx, owed, receipt, tidy_at).await?;
@@ -197,7 +202,8 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
                 let mut claimants = claimants;
                 for Claimant { access, .. } in &mut claimants {
                     let was = access.state;
-                    if was == AccessState::Gone {
+                    // What is gone stays gone, and what is being prolonged is live meanwhile.
+                    if was == AccessState::Gone || (was, event) == (AccessState::Live, AccessEvent::ApplyBegun) {
                         continue;
                     }
                     access.state = was.apply(event)?;
@@ -209,7 +215,12 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
         .await
 }
 
-async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+async fn confirm_live(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    receipt: Receipt,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     let env = ctx.env();
     ctx.store
         .write(move |tx| {
@@ -217,9 +228,14 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                 for Claimant { mut access, grant } in claimants {
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
+                    access.until = Some(until);
                     receipt.add_to(&mut access.receipt);
                     unstick(tx, &env, &mut access, &grant).await?;
                     tx.save_access(&access, was).await?;
+                    if was == AccessState::Live {
+                        tx.refresh_cards(grant.request, env.now).await?;
+                        continue;
+                    }
                     let fact = Fact::AccessLive {
                         about: Subject::from(&grant),
                         resource: access.key.resource.clone(),
@@ -293,17 +309,19 @@ async fn unstick(tx: &mut Tx, env: &Env, access: &mut Access, grant: &Grant) -> 
     Ok(())
 }
 
-/// What the cloud will not give ends a grant that has not begun. One that had it already keeps its claim: people are told.
+/// What the cloud will not give ends a grant that has not begun, and what it will not prolong ends when it was to. What
+/// was there, was lost, and is not given again keeps its claim: people are told.
 async fn refused(
     ctx: &Context,
     claimants: Vec<Claimant>,
     error: ProviderError,
     attempts: u32,
 ) -> Result<Outcome, JobError> {
-    let (new, active): (Vec<_>, Vec<_>) =
-        claimants.into_iter().partition(|it| matches!(it.grant.state, GrantState::Applying));
+    let was_lost =
+        |it: &Claimant| it.access.state != AccessState::Live && matches!(it.grant.state, GrantState::Active { .. });
+    let (lost, new): (Vec<_>, Vec<_>) = claimants.into_iter().partition(was_lost);
     give_up(ctx, new, error.message.clone()).await?;
-    if active.is_empty() { Ok(Outcome::Done) } else { failed(ctx, active, error, attempts, None).await }
+    if lost.is_empty() { Ok(Outcome::Done) } else { failed(ctx, lost, error, attempts, None).await }
 }
 
 async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result<(), StoreError> {
@@ -313,6 +331,7 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
             Box::pin(async move {
                 for Claimant { grant, .. } in claimants {
                     end::give_up(tx, &env, grant.id, why.clone()).await?;
+                    extend::fall_back(tx, &env, grant.id, why.clone()).await?;
                 }
                 Ok(())
             })

@@ -27,6 +27,7 @@ struct Row {
     receipt: String,
     sessions_until: Option<i64>,
     tidy_at: Option<i64>,
+    until: Option<i64>,
     note: Option<String>,
     stuck_since: Option<i64>,
 }
@@ -159,7 +160,7 @@ impl Tx {
     /// When it is in another state by now, or the store fails.
     pub async fn save_access(&mut self, access: &Access, was: AccessState) -> Result<(), StoreError> {
         let done = sqlx::query(
-            "update access set state = $3, receipt = $4, tidy_at = $5, note = $6, stuck_since = $7
+            "update access set state = $3, receipt = $4, tidy_at = $5, note = $6, stuck_since = $7, until = $8
              where id = $1 and state = $2",
         )
         .bind(access.id.to_string())
@@ -169,6 +170,7 @@ impl Tx {
         .bind(access.tidy_at.map(micros))
         .bind(&access.note)
         .bind(access.stuck_since.map(micros))
+        .bind(access.until.map(micros))
         .execute(&mut *self.conn)
         .await?;
         changed_one(done.rows_affected(), "access", access.id)
@@ -244,6 +246,7 @@ impl Row {
             receipt: from_json("access", &self.receipt)?,
             sessions_until: moment_or_none("access", self.sessions_until)?,
             tidy_at: moment_or_none("access", self.tidy_at)?,
+            until: moment_or_none("access", self.until)?,
             note: self.note,
             stuck_since: moment_or_none("access", self.stuck_since)?,
         })

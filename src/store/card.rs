@@ -78,15 +78,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Has every card of a request brought up to date.
+    /// Has every card of a request, and of the requests for a later end of what it became, brought up to date.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn refresh_cards(&mut self, request: RequestId, now: Timestamp) -> Result<(), StoreError> {
-        let rows: Vec<Row> = sqlx::query_as("select * from card where request_id = $1")
-            .bind(request.to_string())
-            .fetch_all(&mut *self.conn)
-            .await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from card where request_id = $1 or request_id in (
+                 select request.id from request join grant_ on request.extends = grant_.id
+                 where grant_.request_id = $1)",
+        )
+        .bind(request.to_string())
+        .fetch_all(&mut *self.conn)
+        .await?;
         for row in rows {
             let card = row.read()?;
             self.enqueue(&Job::ProjectCard(card.id, card.address), now).await?;

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::domain::{
     grant::{Grant, GrantState},
-    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName},
+    principal::Principal,
 };
 
 #[derive(sqlx::FromRow)]
@@ -42,7 +43,7 @@ impl Tx {
         .bind(grant.id.to_string())
         .bind(grant.request.to_string())
         .bind(grant.code.as_str())
-        .bind(grant.holder.as_str())
+        .bind(grant.holder.to_string())
         .bind(grant.role.as_str())
         .bind(&grant.reason)
         .bind(json("grant_", &grant.approvers)?)
@@ -124,18 +125,39 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// What this person holds that is not over yet, the one that ends first first.
+    /// What this person or pipeline holds that is not over yet, the one that ends first first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open_grants_of(&mut self, person: &UserId) -> Result<Vec<Grant>, StoreError> {
+    pub async fn open_grants_of(&mut self, who: &Principal) -> Result<Vec<Grant>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "select * from grant_ where holder = $1 and state in ('applying', 'active', 'ending') order by ends_at",
         )
-        .bind(person.as_str())
+        .bind(who.to_string())
         .fetch_all(&mut *self.conn)
         .await?;
         rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Moves a grant's end.
+    ///
+    /// # Errors
+    /// When it ends at another time by now than `before`, when it is over, or the store fails.
+    pub async fn set_grant_end(
+        &mut self,
+        grant: GrantId,
+        before: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "update grant_ set ends_at = $3 where id = $1 and ends_at = $2 and state in ('applying', 'active')",
+        )
+        .bind(grant.to_string())
+        .bind(micros(before))
+        .bind(micros(ends_at))
+        .execute(&mut *self.conn)
+        .await?;
+        changed_one(done.rows_affected(), "grant", grant)
     }
 
     /// Moves a grant from the state it was read in to the next.
@@ -173,7 +195,7 @@ impl Row {
             id: id("grant_", &self.id)?,
             request: id("grant_", &self.request_id)?,
             code: Code::parse(&self.code).ok_or_else(|| StoreError::corrupt("grant_", &self.code))?,
-            holder: UserId(self.holder),
+            holder: self.holder.into(),
             role: RoleName(self.role),
             reason: self.reason,
             approvers: from_json("grant_", &self.approvers)?,

@@ -11,6 +11,7 @@ mod deciding;
 mod disk_full;
 mod drift_command;
 mod ending;
+mod extending;
 mod feed;
 mod grants_command;
 mod harness;

@@ -1,7 +1,6 @@
 //! `jit drift`: whether the clouds have what the grants say, beside a running bot or without one.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -13,11 +12,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{ConfigFile, Output, colour, fail, names, say, wiring};
+use super::{ConfigFile, Names, Output, colour, fail, names, say, wiring};
 use crate::{
     app,
     config::{self, Config, ProcessEnvironment},
-    domain::{audit::Actor, ids::UserId, time::parse_duration},
+    domain::{audit::Actor, time::parse_duration},
     job::{
         JobError,
         drift::{self, Followed, Plan},
@@ -61,7 +60,7 @@ struct Report {
     /// What became of the differences, once they were to be mended.
     mended: Option<Vec<Followed>>,
     /// Who the holders are.
-    names: BTreeMap<UserId, String>,
+    names: Names,
 }
 
 /// What stood in the way of a report.
