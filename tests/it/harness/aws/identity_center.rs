@@ -23,9 +23,12 @@ impl Cloud {
 
     /// The Identity Center that moto has.
     pub async fn identity_center(&self) -> Instance {
-        let found = self.admin("sso", "SWBExternalService.ListInstances", &json!({})).await;
-        let part = |name: &str| found["Instances"][0][name].as_str().unwrap().to_owned();
-        Instance { arn: part("InstanceArn"), store: part("IdentityStoreId") }
+        let find = || async {
+            let found = self.admin("sso", "SWBExternalService.ListInstances", &json!({})).await;
+            let part = |name: &str| found["Instances"][0][name].as_str().unwrap().to_owned();
+            Instance { arn: part("InstanceArn"), store: part("IdentityStoreId") }
+        };
+        self.center.get_or_init(find).await.clone()
     }
 
     /// Makes a user whose name and e-mail address begin so; gives the id.

@@ -81,7 +81,15 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
             broken()
         }
         Some(Fault::Hang) => {
-            shared.faults.healed().await;
+            // also when nobody waits for the answer any more
+            let late = tokio::spawn(async move {
+                shared.faults.healed().await;
+                shared.forward(&call, &headers, body, true).await
+            });
+            late.await.unwrap_or_else(|_| broken())
+        }
+        Some(Fault::Twice) => {
+            shared.forward(&call, &headers, body.clone(), false).await;
             shared.forward(&call, &headers, body, true).await
         }
         Some(Fault::HangAfter) => {
