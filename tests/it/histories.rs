@@ -15,7 +15,7 @@ use proptest::{
 use crate::harness::ledger::{Step, Trouble, live_through};
 
 /// How many histories an ordinary run goes through.
-const HISTORIES: usize = 16;
+const HISTORIES: usize = 10;
 /// How many steps the longest of them has.
 const LONGEST: usize = 16;
 /// How many are gone through side by side: they mostly wait for moto and the disk.
@@ -102,4 +102,25 @@ async fn access_is_there_exactly_while_a_grant_covers_it_whatever_happens() {
             panic!("{why}\n\nThe history: {history:#?}");
         }
     }
+}
+
+/// What was found by many more histories than an ordinary run has.
+#[tokio::test]
+async fn histories_that_went_wrong_once_go_well() {
+    let slow_creates = Step::Break { how: Trouble::InProgress, giving: true, times: 3 };
+    live_through(vec![
+        slow_creates,
+        Step::Get { who: 0, role: 1, minutes: 5 },
+        Step::Get { who: 1, role: 0, minutes: 5 },
+    ])
+    .await;
+    live_through(vec![
+        Step::Get { who: 0, role: 4, minutes: 30 },
+        Step::Crash,
+        Step::Get { who: 0, role: 3, minutes: 15 },
+        Step::Break { how: Trouble::Failed, giving: false, times: 1 },
+        Step::CrashAfter { steps: 17 },
+        Step::Break { how: Trouble::DoneAndBroken, giving: false, times: 3 },
+    ])
+    .await;
 }

@@ -166,6 +166,24 @@ async fn access_that_was_lost_and_cannot_be_given_again_raises_an_alarm() {
     over(world).await;
 }
 
+/// Somebody takes away what a grant has, and another grant of the same begins before anybody looks.
+#[tokio::test]
+async fn a_second_grant_makes_good_what_the_first_one_lost() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    granted(&mut world, &requester, "db-admin 2h").await;
+    world.cloud.unassign(MEMBER, &estate.sets[0], &estate.users["U0REQUESTER"]).await;
+    granted(&mut world, &requester, "incident 1h").await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, true]);
+    world.the_cloud_agrees().await;
+    assert_eq!(world.asked_aws(CREATE), 2);
+    world.advance(hours(1)).await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, false]);
+    world.advance(hours(1)).await;
+    assert_eq!(drifts(&world).await, []);
+    over(world).await;
+}
+
 #[tokio::test]
 async fn what_comes_back_at_once_is_taken_away_again_and_what_comes_later_is_somebody_elses() {
     let (mut world, estate) = world().await;

@@ -71,6 +71,7 @@ impl Notes {
     /// Reads the access' own receipt, and what the others under the key have to add.
     pub fn of(work: &Work) -> Self {
         let mut notes = Self::read(&work.receipt);
+        let has_asked_itself = notes.intended_at.is_some();
         for other in work.siblings.iter().map(Self::read) {
             notes.user_id = notes.user_id.or(other.user_id);
             notes.instance = notes.instance.or(other.instance);
@@ -78,7 +79,8 @@ impl Notes {
             notes.ours |= other.ours;
             notes.intended_at = notes.intended_at.max(other.intended_at);
             notes.unheard_at = notes.unheard_at.max(other.unheard_at);
-            notes.created = notes.created.or(other.created);
+            // what came of an earlier creation says nothing about one of its own
+            notes.created = notes.created.or(other.created.filter(|_| !has_asked_itself));
             notes.request = notes.request.or(other.request);
             notes.cut_off_until = notes.cut_off_until.max(other.cut_off_until);
         }
