@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 pub use super::chain::{Broken, Event, GENESIS, Verifier};
 use super::{
     grant::{EndCause, Grant},
-    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName, UserId, WorkloadName},
     policy::{AskRefusal, ReviewRefusal},
+    principal::Principal,
     request::{Denier, Request},
 };
 
@@ -20,6 +21,8 @@ use super::{
 pub enum Actor {
     /// A person.
     Person(UserId),
+    /// A pipeline, by the name the configuration gives it.
+    Workload(WorkloadName),
     /// The bot itself: a deadline, an end, a cloud's answer.
     Jit,
     /// Whoever runs the bot.
@@ -27,13 +30,23 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// One word for tables and exports: the Slack user id, `jit` or `operator`.
+    /// One word for tables and exports: the Slack user id, `workload:` and a name, `jit` or `operator`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn to_word(&self) -> String {
         match self {
-            Self::Person(person) => person.as_str(),
-            Self::Jit => "jit",
-            Self::Operator => "operator",
+            Self::Person(person) => Principal::from(person).to_string(),
+            Self::Workload(name) => Principal::Workload(name.clone()).to_string(),
+            Self::Jit => "jit".to_owned(),
+            Self::Operator => "operator".to_owned(),
+        }
+    }
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Person(person) => Self::Person(person.clone()),
+            Principal::Workload(name) => Self::Workload(name.clone()),
         }
     }
 }
@@ -49,7 +62,7 @@ pub struct Subject {
     /// The short name both share.
     pub code: Code,
     /// Whose access it is.
-    pub requester: UserId,
+    pub requester: Principal,
     /// To what.
     pub role: RoleName,
     /// For how many seconds.
@@ -80,8 +93,7 @@ impl From<&Grant> for Subject {
             code: grant.code.clone(),
             requester: grant.holder.clone(),
             role: grant.role.clone(),
-            // A grant ends on a whole second, counted from the second it began in.
-            seconds: u64::try_from(grant.ends_at.as_second() - grant.starts_at.as_second()).unwrap_or(0),
+            seconds: grant.length().as_secs(),
             reason: grant.reason.clone(),
         }
     }
@@ -97,6 +109,8 @@ pub enum Attempt {
     Deny,
     /// To withdraw a request.
     Cancel,
+    /// To have a grant end later.
+    Extend,
     /// To give a grant back.
     End,
     /// To take a grant back.
@@ -153,6 +167,9 @@ pub enum Fact {
         quorum: u8,
         /// Until when it can be decided.
         decide_by: Timestamp,
+        /// The grant that is to end later, where that is what was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extends: Option<Code>,
         /// Names the policy.
         policy: String,
     },
@@ -191,6 +208,28 @@ pub enum Fact {
         about: Subject,
         /// Who or what.
         by: Denier,
+    },
+    /// A later end of a grant was approved.
+    GrantExtended {
+        /// The request for it, and the grant.
+        about: Subject,
+        /// Whose approvals counted.
+        approvers: Vec<UserId>,
+        /// When it was to end.
+        before: Timestamp,
+        /// When it ends now.
+        ends_at: Timestamp,
+        /// Names today's policy, which agreed.
+        policy: String,
+    },
+    /// A cloud would not let access exist for longer: the grant ends when that cloud ends it.
+    ExtensionFailed {
+        /// The grant.
+        about: Subject,
+        /// What stood in the way.
+        why: String,
+        /// When it ends.
+        ends_at: Timestamp,
     },
     /// The requester withdrew.
     RequestCancelled {
@@ -344,6 +383,8 @@ impl Fact {
             | Self::ReviewGiven { about, .. }
             | Self::RequestApproved { about, .. }
             | Self::RequestDenied { about, .. }
+            | Self::GrantExtended { about, .. }
+            | Self::ExtensionFailed { about, .. }
             | Self::RequestCancelled { about }
             | Self::RequestLapsed { about }
             | Self::AccessLive { about, .. }

@@ -9,6 +9,7 @@ use super::{
     catalog::Target,
     ids::{Code, GrantId, RequestId, RoleName, UserId},
     policy::{AskRefusal, Verdict},
+    principal::Principal,
 };
 
 /// Somebody's wish for a role, for a duration, with a reason.
@@ -19,7 +20,7 @@ pub struct Request {
     /// Its short name, `REQ-…`.
     pub code: Code,
     /// Who asks.
-    pub requester: UserId,
+    pub requester: Principal,
     /// For what.
     pub role: RoleName,
     /// Why, in the requester's words; may be empty.
@@ -30,6 +31,8 @@ pub struct Request {
     pub decide_by: Timestamp,
     /// What the policy said when it was made.
     pub verdict: Verdict,
+    /// The grant that is to end later; `None` for a request for a grant of its own.
+    pub extends: Option<GrantId>,
     /// What it would open, once the clouds have been asked; `None` until then, and where nothing has to be asked.
     pub targets: Option<ResolvedTargets>,
     /// Where it stands.
@@ -46,7 +49,7 @@ pub struct ResolvedTargets {
 }
 
 impl Request {
-    /// How long the access would last.
+    /// How long the access would last; for an extension, the grant's whole length.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.verdict.duration

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ambient::{Clock, Entropy},
@@ -59,6 +59,8 @@ pub struct Tools {
     pub alerts_channel: ChannelId,
     /// The clouds.
     pub providers: Providers,
+    /// How often to look whether they have what the grants say.
+    pub sweep_every: SignedDuration,
 }
 
 impl std::fmt::Debug for Tools {
@@ -143,7 +145,8 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
             Ok(Outcome::Done)
         }
         Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
-        Job::Sweep => drift::run(ctx).await,
+        Job::Sweep => drift::sweep::begin(ctx).await,
+        Job::SweepCloud(cloud) => drift::sweep::run(ctx, *cloud, attempts).await,
         Job::RaiseAlarm(grant) => raise_alarm::run(ctx, *grant).await,
         Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,

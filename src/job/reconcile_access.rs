@@ -12,12 +12,13 @@ use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
+        catalog::Nature,
         grant::{Grant, GrantState},
         job::Job,
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
-    usecase::{Env, end, settle},
+    usecase::{Env, end, extend, settle},
 };
 
 /// After so many failures in a row people should look. It is still retried.
@@ -70,7 +71,7 @@ async fn open(
     if covered.iter().any(has_been_live) {
         hand_over(ctx, std::mem::take(&mut over)).await?;
     }
-    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
     let Some(first) = wanted.first().cloned() else {
         return Ok(Some(Outcome::Done));
     };
@@ -90,7 +91,7 @@ async fn open(
     hand_over(ctx, over).await?;
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
-            confirm_live(ctx, wanted, receipt).await?;
+            confirm_live(ctx, wanted, receipt, until).await?;
             Ok(Some(Outcome::Done))
         }
         Ok(Progress::LookAgain { at, because, receipt }) => {
@@ -100,13 +101,24 @@ async fn open(
     }
 }
 
+/// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
+fn lacks(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
 /// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.
 fn has_been_live(it: &Claimant) -> bool {
     it.access.state == AccessState::Live || matches!(it.grant.state, GrantState::Active { .. })
 }
 
-/// What the cloud will never give is given up. A grant that was live already and has lost its access is not: it says that
-/// it is live, so it is tried on until it is over, and people are told.
+/// Whether it was there, and is to be given again.
+fn was_lost(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live && matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// What the cloud will never give is given up, and what it will not prolong ends when it was to. A grant that was live
+/// already and has lost its access keeps its claim: it says that it is live, so it is tried on until it is over, and
+/// people are told.
 async fn not_given(
     ctx: &Context,
     wanted: Vec<Claimant>,
@@ -116,7 +128,7 @@ async fn not_given(
     if !error.kind.is_final() {
         return failed(ctx, wanted, error, attempts, None).await.map(Some);
     }
-    let (lost, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(has_been_live);
+    let (lost, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(was_lost);
     if new.is_empty() {
         return failed(ctx, lost, error, attempts, None).await.map(Some);
     }
@@ -158,7 +170,7 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
     let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
-    let holder = Holder { user: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             confirm_gone(ctx, owed, receipt, tidy_at).await?;
@@ -227,7 +239,8 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
                 let mut claimants = claimants;
                 for Claimant { access, .. } in &mut claimants {
                     let was = access.state;
-                    if was == AccessState::Gone {
+                    // What is gone stays gone, and what is being prolonged is live meanwhile.
+                    if was == AccessState::Gone || (was, event) == (AccessState::Live, AccessEvent::ApplyBegun) {
                         continue;
                     }
                     access.state = was.apply(event)?;
@@ -239,7 +252,12 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
         .await
 }
 
-async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+async fn confirm_live(
+    ctx: &Context,
+    claimants: Vec<Claimant>,
+    receipt: Receipt,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     let env = ctx.env();
     ctx.store
         .write(move |tx| {
@@ -247,9 +265,14 @@ async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt)
                 for Claimant { mut access, grant } in claimants {
                     let was = access.state;
                     access.state = was.apply(AccessEvent::Confirmed)?;
+                    access.until = Some(until);
                     receipt.add_to(&mut access.receipt);
                     unstick(tx, &env, &mut access, &grant).await?;
                     tx.save_access(&access, was).await?;
+                    if was == AccessState::Live {
+                        tx.refresh_cards(grant.request, env.now).await?;
+                        continue;
+                    }
                     let fact = Fact::AccessLive {
                         about: Subject::from(&grant),
                         resource: access.key.resource.clone(),
@@ -330,6 +353,7 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
             Box::pin(async move {
                 for Claimant { access, .. } in claimants {
                     end::give_up(tx, &env, &access, &why).await?;
+                    extend::fall_back(tx, &env, access.grant, why.clone()).await?;
                 }
                 Ok(())
             })
@@ -337,8 +361,15 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
         .await
 }
 
+/// Nothing is wrong, unless the cloud fails at it again and again, or takes too long.
 async fn wait(ctx: &Context, claimants: Vec<Claimant>, at: Timestamp, because: String) -> Result<Outcome, JobError> {
-    tell(ctx, claimants, because, false).await?;
+    let now = ctx.clock.now();
+    let stuck = claimants.iter().any(|it| {
+        // sessions that nothing cuts off before their end are waited for as planned
+        let is_late = it.access.target.nature() != Nature::Session && is_overdue(it, now);
+        is_late || Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER
+    });
+    tell(ctx, claimants, because, stuck).await?;
     Ok(Outcome::Again { at })
 }
 
@@ -359,24 +390,26 @@ async fn failed(
         | ErrorKind::Ambiguous
         | ErrorKind::Refused => None,
     };
-    let overdue = ctx.clock.now() - STUCK_PAST_END;
-    let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
-    let is_lost = |it: &Claimant| error.kind.is_final() && has_been_live(it);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it) || is_lost(it));
-    let claimants = if error.kind == ErrorKind::Ambiguous {
-        noted(claimants, &Receipt::unanswered(ctx.clock.now()))
-    } else {
-        claimants
-    };
+    let now = ctx.clock.now();
+    let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
     tell(ctx, claimants, error.message.clone(), stuck).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }
 
-/// Since when a grant's access should be gone.
-fn owed_since(grant: &Grant) -> Option<Timestamp> {
-    match &grant.state {
+fn is_overdue(it: &Claimant, now: Timestamp) -> bool {
+    owed_since(it).is_some_and(|since| since + STUCK_PAST_END <= now)
+}
+
+/// Since when an access should be gone, or what it left behind.
+fn owed_since(it: &Claimant) -> Option<Timestamp> {
+    if it.access.state == AccessState::Gone {
+        return it.access.tidy_at;
+    }
+    match &it.grant.state {
         GrantState::Ending { since, .. } => Some(*since),
-        GrantState::Applying | GrantState::Active { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => None,
+        GrantState::Ended { at, .. } | GrantState::Failed { at, .. } => it.access.found_again_at().max(Some(*at)),
+        GrantState::Applying | GrantState::Active { .. } => None,
     }
 }
 
@@ -386,7 +419,8 @@ async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool
         .write(move |tx| {
             Box::pin(async move {
                 for Claimant { mut access, grant } in claimants {
-                    let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
+                    let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
+                    let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
                     if newly_stuck {
                         access.stuck_since = Some(env.now);
                         let (about, resource) = (Subject::from(&grant), access.key.resource.clone());

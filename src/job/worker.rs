@@ -16,6 +16,8 @@ use crate::domain::job::{Job, Lane, Leased};
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// No job may run for longer than this, so that its lease outlives it.
 const LIMIT: Duration = Duration::from_secs(25);
+/// How many jobs run at once for somebody who waits for them.
+const AT_ONCE: usize = 8;
 /// How long to wait before the store is asked again after it failed.
 const STORE_FAILED: Duration = Duration::from_secs(1);
 /// How long a shutdown waits for jobs that are running.
@@ -110,17 +112,38 @@ impl Worker {
         }
     }
 
+    /// Runs those of these jobs that are due and that nobody else is at, once, a few at a time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_these(&self, jobs: &[Job]) -> Result<(), JobError> {
+        for some in jobs.chunks(AT_ONCE) {
+            let (now, owner, some) = (self.ctx.clock.now(), self.new_owner(), some.to_vec());
+            let leased = self
+                .ctx
+                .store
+                .write(move |tx| Box::pin(async move { tx.lease_these(&some, now, now + LEASE, &owner).await }));
+            let leased = leased.await?;
+            futures::future::join_all(leased.iter().map(|leased| attend(&self.ctx, leased))).await;
+        }
+        Ok(())
+    }
+
     async fn lease(&self, busy: BTreeMap<Lane, usize>) -> Result<Vec<Leased>, JobError> {
-        let now = self.ctx.clock.now();
-        let mut random = [0; 8];
-        self.ctx.entropy.fill(&mut random);
-        let owner = hex::encode(random);
+        let (now, owner) = (self.ctx.clock.now(), self.new_owner());
         let leased = self
             .ctx
             .store
             .write(move |tx| Box::pin(async move { tx.lease_jobs(now, now + LEASE, &owner, &busy).await }))
             .await?;
         Ok(leased)
+    }
+
+    /// Names a lease.
+    fn new_owner(&self) -> String {
+        let mut random = [0; 8];
+        self.ctx.entropy.fill(&mut random);
+        hex::encode(random)
     }
 
     fn until(&self, at: Timestamp) -> Duration {

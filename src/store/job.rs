@@ -13,6 +13,18 @@ use crate::domain::job::{Job, Lane, Leased};
 /// How many due jobs are looked at when work is taken on; the lanes' widths decide how many of them.
 const CANDIDATES: i64 = 64;
 
+/// What is needed to take a job on: id, payload, attempts, generation, and when it is due.
+type Row = (i64, String, i64, i64, i64);
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How often it has failed in a row.
+    pub attempts: u32,
+    /// When it is due.
+    pub run_at: Timestamp,
+}
+
 impl Tx {
     /// Asks for a job to be done at `run_at`. If it is asked for already, the earlier time counts; if it is being
     /// done right now, it is done once more afterwards.
@@ -48,7 +60,7 @@ impl Tx {
         owner: &str,
         busy: &BTreeMap<Lane, usize>,
     ) -> Result<Vec<Leased>, StoreError> {
-        let rows: Vec<(i64, String, i64, i64, i64)> = sqlx::query_as(
+        let rows: Vec<Row> = sqlx::query_as(
             "select id, payload, attempts, generation, run_at from job
              where run_at <= $1 and (leased_until is null or leased_until <= $1)
                and lane not in (select value from json_each($2))
@@ -61,25 +73,74 @@ impl Tx {
         .await?;
         let mut busy = busy.clone();
         let mut leased = Vec::new();
-        for (id, payload, attempts, generation, run_at) in rows {
-            let job: Job = from_json("job", &payload)?;
+        for row in rows {
+            let job: Job = from_json("job", &row.1)?;
             let lane = job.lane();
             let in_lane = busy.entry(lane.clone()).or_default();
             if *in_lane >= lane.width() {
                 continue;
             }
             *in_lane += 1;
-            sqlx::query("update job set leased_until = $2, lease_owner = $3 where id = $1")
-                .bind(id)
-                .bind(micros(until))
-                .bind(owner)
-                .execute(&mut *self.conn)
-                .await?;
-            let attempts = u32::try_from(attempts).unwrap_or(0);
-            let run_at = moment("job", run_at)?;
-            leased.push(Leased { id, job, attempts, generation, lease: owner.to_owned(), run_at });
+            leased.push(self.lease(row, job, until, owner).await?);
         }
         Ok(leased)
+    }
+
+    /// Takes on those of these jobs that are due at `now` and that nobody is at.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lease_these(
+        &mut self,
+        jobs: &[Job],
+        now: Timestamp,
+        until: Timestamp,
+        owner: &str,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let mut leased = Vec::new();
+        for job in jobs {
+            let row: Option<Row> = sqlx::query_as(
+                "select id, payload, attempts, generation, run_at from job
+                 where kind = $2 and key = $3 and run_at <= $1 and (leased_until is null or leased_until <= $1)",
+            )
+            .bind(micros(now))
+            .bind(job.kind())
+            .bind(job.key())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+            if let Some(row) = row {
+                leased.push(self.lease(row, job.clone(), until, owner).await?);
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn lease(&mut self, row: Row, job: Job, until: Timestamp, owner: &str) -> Result<Leased, StoreError> {
+        let (id, _payload, attempts, generation, run_at) = row;
+        sqlx::query("update job set leased_until = $2, lease_owner = $3 where id = $1")
+            .bind(id)
+            .bind(micros(until))
+            .bind(owner)
+            .execute(&mut *self.conn)
+            .await?;
+        let (attempts, run_at) = (u32::try_from(attempts).unwrap_or(0), moment("job", run_at)?);
+        Ok(Leased { id, job, attempts, generation, lease: owner.to_owned(), run_at })
+    }
+
+    /// How a job stands, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lookup_job(&mut self, job: &Job) -> Result<Option<Standing>, StoreError> {
+        let row: Option<(i64, i64)> = sqlx::query_as("select attempts, run_at from job where kind = $1 and key = $2")
+            .bind(job.kind())
+            .bind(job.key())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        row.map(|(attempts, run_at)| {
+            Ok(Standing { attempts: u32::try_from(attempts).unwrap_or(0), run_at: moment("job", run_at)? })
+        })
+        .transpose()
     }
 
     /// When something is due next in a lane that has room.

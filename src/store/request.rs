@@ -9,7 +9,8 @@ use super::{
     row::{changed_one, from_json, id, json, micros, moment, unknown},
 };
 use crate::domain::{
-    ids::{Code, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    principal::Principal,
     request::{Request, RequestState, ResolvedTargets},
 };
 
@@ -27,6 +28,7 @@ struct Row {
     closed_at: Option<i64>,
     closed_by: Option<String>,
     targets: Option<String>,
+    extends: Option<String>,
 }
 
 impl Tx {
@@ -54,17 +56,18 @@ impl Tx {
     /// When the store fails.
     pub async fn insert_request(&mut self, request: &Request) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, state)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, 'awaiting')",
+            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, extends, state)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'awaiting')",
         )
         .bind(request.id.to_string())
         .bind(request.code.as_str())
-        .bind(request.requester.as_str())
+        .bind(request.requester.to_string())
         .bind(request.role.as_str())
         .bind(&request.reason)
         .bind(micros(request.asked_at))
         .bind(micros(request.decide_by))
         .bind(json("request", &request.verdict)?)
+        .bind(request.extends.map(|grant| grant.to_string()))
         .execute(&mut *self.conn)
         .await?;
         Ok(())
@@ -104,26 +107,39 @@ impl Tx {
         row.map(Row::read).transpose()
     }
 
-    /// What this person has asked for that awaits a decision, oldest first.
+    /// What this person or pipeline has asked for that awaits a decision, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn awaiting_requests_of(&mut self, person: &UserId) -> Result<Vec<Request>, StoreError> {
+    pub async fn awaiting_requests_of(&mut self, who: &Principal) -> Result<Vec<Request>, StoreError> {
         let rows: Vec<Row> =
             sqlx::query_as("select * from request where requester = $1 and state = 'awaiting' order by asked_at")
-                .bind(person.as_str())
+                .bind(who.to_string())
                 .fetch_all(&mut *self.conn)
                 .await?;
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// How many requests this person has made since `since`.
+    /// The requests for a later end of this grant that await a decision.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn count_requests_since(&mut self, person: &UserId, since: Timestamp) -> Result<u32, StoreError> {
+    pub async fn awaiting_extensions_of(&mut self, grant: GrantId) -> Result<Vec<Request>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from request where extends = $1 and state = 'awaiting' order by asked_at")
+                .bind(grant.to_string())
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// How many requests this person or pipeline has made since `since`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_requests_since(&mut self, who: &Principal, since: Timestamp) -> Result<u32, StoreError> {
         let (count,): (i64,) = sqlx::query_as("select count(*) from request where requester = $1 and asked_at > $2")
-            .bind(person.as_str())
+            .bind(who.to_string())
             .bind(micros(since))
             .fetch_one(&mut *self.conn)
             .await?;
@@ -230,12 +246,13 @@ impl Row {
         Ok(Request {
             id: id("request", &self.id)?,
             code: Code::parse(&self.code).ok_or_else(|| StoreError::corrupt("request", &self.code))?,
-            requester: UserId(self.requester),
+            requester: self.requester.into(),
             role: RoleName(self.role),
             reason: self.reason,
             asked_at: moment("request", self.asked_at)?,
             decide_by: moment("request", self.decide_by)?,
             verdict: from_json("request", &self.verdict)?,
+            extends: self.extends.as_deref().map(|grant| id("request", grant)).transpose()?,
             targets: self.targets.as_deref().map(|targets| from_json("request", targets)).transpose()?,
             state,
         })

@@ -1,7 +1,7 @@
 //! End a grant: because its time is over, because its holder gives it back, because an approver takes it back, or
 //! because it could not be given in the first place.
 
-use super::{Env, settle};
+use super::{Env, extend, settle};
 use crate::{
     domain::{
         access::{Access, AccessState},
@@ -9,6 +9,7 @@ use crate::{
         grant::{EndCause, Grant, GrantEvent, GrantState},
         ids::{Code, GrantId, UserId},
         job::Job,
+        principal::Principal,
     },
     store::{StoreError, Tx},
 };
@@ -28,7 +29,12 @@ pub enum Refused {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn give_back(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<Result<Grant, Refused>, StoreError> {
+pub async fn give_back(
+    tx: &mut Tx,
+    env: &Env,
+    by: &Principal,
+    id: GrantId,
+) -> Result<Result<Grant, Refused>, StoreError> {
     let Some(grant) = tx.lookup_grant(id).await? else {
         return Ok(Err(Refused::Unknown));
     };
@@ -43,7 +49,7 @@ pub async fn give_back(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Resu
 pub async fn give_back_by_code(
     tx: &mut Tx,
     env: &Env,
-    by: &UserId,
+    by: &Principal,
     code: &Code,
 ) -> Result<Result<Grant, Refused>, StoreError> {
     match tx.lookup_grant_by_code(code).await? {
@@ -62,21 +68,21 @@ pub async fn revoke(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<
     };
     let verdict = tx.load_request(grant.request).await?.verdict;
     let members = env.members(tx).await?;
-    let theirs = grant.holder == *by || verdict.approvers.contains(by, &members);
-    let cause = if grant.holder == *by { EndCause::GivenBack } else { EndCause::Revoked { by: by.clone() } };
-    end_early(tx, env, by, grant, theirs, Attempt::Revoke, cause).await
+    let theirs = grant.holder.is(by) || verdict.approvers.contains(by, &members);
+    let cause = if grant.holder.is(by) { EndCause::GivenBack } else { EndCause::Revoked { by: by.clone() } };
+    end_early(tx, env, &by.into(), grant, theirs, Attempt::Revoke, cause).await
 }
 
 async fn end_early(
     tx: &mut Tx,
     env: &Env,
-    by: &UserId,
+    by: &Principal,
     grant: Grant,
     theirs: bool,
     attempt: Attempt,
     cause: EndCause,
 ) -> Result<Result<Grant, Refused>, StoreError> {
-    let actor = Actor::Person(by.clone());
+    let actor = Actor::from(by);
     let refuse = |refusal| Fact::AttemptRefused { about: Subject::from(&grant), attempt, refusal };
     if !theirs {
         tx.record(env.now, &actor, &refuse(AttemptRefusal::NotTheirs)).await?;
@@ -151,6 +157,7 @@ async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: E
     tx.move_grant(&grant, &state).await?;
     tx.record(env.now, actor, &Fact::GrantEnding { about: Subject::from(&grant), cause }).await?;
     tx.drop_job(&Job::EndGrant(grant.id)).await?;
+    extend::forget(tx, env, grant.id).await?;
     for access in tx.accesses_of(grant.id).await? {
         tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;
     }

@@ -3,48 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use jit::{
-    domain::audit::{Drift, Fact},
-    playground::workspace::Person,
-};
+use jit::{domain::audit::Drift, playground::workspace::Person};
 
-use crate::harness::{World, aws::Fault, checks, minutes, state};
-
-/// A world with a role `admins`, which puts an IAM user into a group.
-async fn with_admins() -> (World, String, String) {
-    let world = World::start().await;
-    let (user, group) = (world.cloud.user("breakglass").await, world.cloud.group("admins").await);
-    let target = format!("type = \"aws-iam-group\"\nuser = \"{user}\"\ngroup = \"{group}\"");
-    add_role(&world, "admins", &target).await;
-    (world, user, group)
-}
-
-/// Adds a role with one target that one person of sre may approve.
-async fn add_role(world: &World, name: &str, target: &str) {
-    world.edit_config(|config| {
-        format!(
-            "{config}\n[[role]]\nname = \"{name}\"\nmax_duration = \"2h\"\n\n[[role.rule]]\napprovals = 1\napprovers = \
-             [\"sre\"]\n\n[[role.target]]\n{target}\n"
-        )
-    });
-    world.app.reload().await.unwrap();
-}
+use crate::harness::{World, aws::Fault, minutes, state};
 
 fn people(world: &World) -> [Person; 2] {
     world.people(["requester", "approver"])
 }
 
-async fn drifts(world: &World) -> Vec<Drift> {
-    let facts = checks::facts(&world.trail().await);
-    facts
-        .into_iter()
-        .filter_map(|fact| if let Fact::DriftFound { what, .. } = fact { Some(what) } else { None })
-        .collect()
-}
-
 #[tokio::test]
 async fn a_membership_is_given_and_taken_away_in_time() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "admins 30m fixing OPS-42").await;
     assert_eq!(world.cloud.members(&group).await, BTreeSet::from([user]));
@@ -58,7 +27,7 @@ async fn a_membership_is_given_and_taken_away_in_time() {
 
 #[tokio::test]
 async fn nobody_is_asked_to_approve_what_somebody_else_has_given_already() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, _] = people(&world);
     world.cloud.join(&user, &group).await;
     requester.types("/jit request admins 30m fixing OPS-42").await;
@@ -75,7 +44,7 @@ async fn nobody_is_asked_to_approve_what_somebody_else_has_given_already() {
 
 #[tokio::test]
 async fn access_that_will_not_go_away_raises_an_alarm_until_it_does() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "admins 30m fixing OPS-42").await;
     world.cloud.fail("RemoveUserFromGroup", 1_000, Fault::ACCESS_DENIED);
@@ -110,7 +79,7 @@ async fn access_that_will_not_go_away_raises_an_alarm_until_it_does() {
 
 #[tokio::test]
 async fn nobodys_word_is_taken_for_a_removal_by_hand() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "admins 30m fixing OPS-42").await;
     world.cloud.fail("RemoveUserFromGroup", 1_000, Fault::ACCESS_DENIED);
@@ -132,7 +101,7 @@ async fn nobodys_word_is_taken_for_a_removal_by_hand() {
 
 #[tokio::test]
 async fn a_sweep_gives_back_what_is_missing_and_leaves_alone_what_is_not_ours() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "admins 2h fixing OPS-42").await;
     world.cloud.leave(&user, &group).await;
@@ -140,12 +109,12 @@ async fn a_sweep_gives_back_what_is_missing_and_leaves_alone_what_is_not_ours() 
     world.cloud.join(&stranger, &group).await;
     world.advance(minutes(16)).await;
     assert_eq!(world.cloud.members(&group).await, BTreeSet::from([user, stranger.clone()]));
-    assert_eq!(drifts(&world).await, [Drift::Missing, Drift::Foreign]);
+    assert_eq!(world.drifts().await, [Drift::Missing, Drift::Foreign]);
 
     // told once, and still there when all of ours is gone
     world.advance(minutes(150)).await;
     assert_eq!(world.cloud.members(&group).await, BTreeSet::from([stranger]));
-    assert_eq!(drifts(&world).await, [Drift::Missing, Drift::Foreign]);
+    assert_eq!(world.drifts().await, [Drift::Missing, Drift::Foreign]);
     world.glance();
     world.everything_is_read();
     world.finish().await;
@@ -153,7 +122,7 @@ async fn a_sweep_gives_back_what_is_missing_and_leaves_alone_what_is_not_ours() 
 
 #[tokio::test]
 async fn two_grants_of_the_same_thing_never_cut_each_other_off() {
-    let (mut world, user, group) = with_admins().await;
+    let (mut world, user, group) = World::with_admins().await;
     let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "admins 30m fixing OPS-42").await;
     let first = world.grant().await.code.grant();
@@ -173,23 +142,15 @@ async fn two_grants_of_the_same_thing_never_cut_each_other_off() {
 
 #[tokio::test]
 async fn a_permission_set_is_assigned_and_taken_away_again() {
-    let mut world = World::start().await;
+    let (mut world, db) = World::with_db_admin().await;
     let [requester, approver] = people(&world);
-    let name = format!("requester-{}", world.role_arn.rsplit('/').next().unwrap());
-    let user = world.cloud.directory_user(&name, None).await;
-    let set = world.cloud.permission_set("PT1H").await;
-    world.edit_config(|config| {
-        format!("{config}\n[[person]]\nslack = \"{}\"\naws_identity_center = \"{name}\"\n", requester.id())
-    });
-    let target = format!("type = \"aws-identity-center\"\naccount = \"444455556666\"\npermission_set_arn = \"{set}\"");
-    add_role(&world, "db-admin", &target).await;
     world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
     world.advance(minutes(1)).await;
     assert_eq!(state(&world.grant().await), "active");
-    assert_eq!(world.cloud.assigned("444455556666", &set).await, [user]);
+    assert_eq!(world.cloud.assigned(db.account, &db.set).await, [db.user.clone()]);
     world.advance(minutes(31)).await;
     assert_eq!(state(&world.grant().await), "ended");
-    assert!(world.cloud.assigned("444455556666", &set).await.is_empty());
+    assert!(world.cloud.assigned(db.account, &db.set).await.is_empty());
     world.glance();
     world.everything_is_read();
     world.finish().await;

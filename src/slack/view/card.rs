@@ -11,17 +11,24 @@ use crate::{
         request::{Denier, Request, RequestState},
         time,
     },
-    slack::{inbound::Button, message::Message, view::refusal},
+    slack::{
+        inbound::Button,
+        message::Message,
+        view::{extension, refusal},
+    },
 };
 
 /// The card of a request, as things stand.
 #[must_use]
 pub fn card(story: &Story) -> Message {
     let request = &story.request;
+    if let Some(grant) = story.grant.as_ref().filter(|_| request.extends.is_some()) {
+        return extension::card(story, grant);
+    }
     let draft = Draft::default()
         .say(format!(
             "{} asks for *{}* for *{}*",
-            words::person(&request.requester),
+            words::principal(&request.requester),
             words::escape(request.role.as_str()),
             time::short(request.duration()),
         ))
@@ -40,7 +47,7 @@ pub fn card(story: &Story) -> Message {
     draft.footer(small_print(request)).finish()
 }
 
-fn awaiting(draft: Draft, story: &Story) -> Draft {
+pub(super) fn awaiting(draft: Draft, story: &Story) -> Draft {
     let request = &story.request;
     let verdict = &request.verdict;
     let draft = draft.say(format!(
@@ -108,7 +115,7 @@ pub(super) fn caveats(draft: Draft, story: &Story) -> Draft {
 pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
     match cause {
         EndCause::Expired => "its time is over".to_owned(),
-        EndCause::GivenBack => format!("{} gave it back", words::person(&grant.holder)),
+        EndCause::GivenBack => format!("{} gave it back", words::principal(&grant.holder)),
         EndCause::Revoked { by } => format!("{} revoked it", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }
@@ -134,7 +141,7 @@ pub fn objection(by: &Denier, before: &str) -> String {
     }
 }
 
-fn small_print(request: &Request) -> String {
+pub(super) fn small_print(request: &Request) -> String {
     let verdict = &request.verdict;
     let limit =
         verdict.up_to.map(|seconds| format!(", up to {}", time::short(std::time::Duration::from_secs(seconds))));
@@ -189,6 +196,7 @@ mod tests {
             asked_at: Timestamp::UNIX_EPOCH,
             decide_by: Timestamp::UNIX_EPOCH,
             verdict,
+            extends: None,
             targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets }),
             state: RequestState::Awaiting,
         };

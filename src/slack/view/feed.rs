@@ -57,7 +57,10 @@ pub fn line(event: &Event) -> String {
 }
 
 fn actor(name: &str) -> String {
-    if name.starts_with(['U', 'W']) { words::person(&name.into()) } else { words::escape(name) }
+    match name {
+        "jit" | "operator" => name.to_owned(),
+        who => words::principal(&who.into()),
+    }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each kind of event")]
@@ -85,6 +88,22 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             words::people(approvers),
             if approvers.len() > 1 { format!(" ({actor} was the last)") } else { String::new() },
             words::moment(*ends_at),
+            wish(about)
+        ),
+        Fact::GrantExtended { about, approvers, before, ends_at, .. } => format!(
+            "{} *extended* by {}{} until {}, instead of {}: {}",
+            request_name(about),
+            words::people(approvers),
+            if approvers.len() > 1 { format!(" ({actor} was the last)") } else { String::new() },
+            words::moment(*ends_at),
+            words::moment(*before),
+            wish(about)
+        ),
+        Fact::ExtensionFailed { about, why, ends_at } => format!(
+            "{} *could not be extended* and ends {}: {} · {}",
+            grant_name(about),
+            words::moment(*ends_at),
+            words::escape(why),
             wish(about)
         ),
         Fact::RequestDenied { about, by } => {
@@ -186,7 +205,7 @@ fn grant_name(about: &Subject) -> String {
 }
 
 fn holder(about: &Subject) -> String {
-    format!("*{}* of {}", words::escape(about.role.as_str()), words::person(&about.requester))
+    format!("*{}* of {}", words::escape(about.role.as_str()), words::principal(&about.requester))
 }
 
 fn why(reason: &str) -> String {
@@ -196,7 +215,7 @@ fn why(reason: &str) -> String {
 fn wish(about: &Subject) -> String {
     format!(
         "{}, *{}* for {}{}",
-        words::person(&about.requester),
+        words::principal(&about.requester),
         words::escape(about.role.as_str()),
         time::short(Duration::from_secs(about.seconds)),
         why(&about.reason)
@@ -208,6 +227,7 @@ fn attempt_words(attempt: Attempt) -> &'static str {
         Attempt::Approve => "approve",
         Attempt::Deny => "deny",
         Attempt::Cancel => "withdraw it",
+        Attempt::Extend => "extend it",
         Attempt::End => "end it",
         Attempt::Revoke => "revoke it",
         Attempt::Claim => "claim credentials",
@@ -233,7 +253,7 @@ fn attempt_refusal(refusal: &AttemptRefusal) -> String {
 fn cause_words(about: &Subject, cause: &EndCause) -> String {
     match cause {
         EndCause::Expired => "its time is over".to_owned(),
-        EndCause::GivenBack => format!("given back by {}", words::person(&about.requester)),
+        EndCause::GivenBack => format!("given back by {}", words::principal(&about.requester)),
         EndCause::Revoked { by } => format!("revoked by {}", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }

@@ -4,7 +4,7 @@ use super::{
     Story,
     card::{cause_words, caveats, denier, objection},
     draft::{Draft, Weight},
-    words,
+    extension, words,
 };
 use crate::{
     domain::{
@@ -20,6 +20,9 @@ use crate::{
 #[must_use]
 pub fn holder(story: &Story) -> Option<Message> {
     let request = &story.request;
+    if let Some(grant) = story.grant.as_ref().filter(|_| request.extends.is_some()) {
+        return extension::holder(story, grant);
+    }
     let what = format!(
         "*{}* for {} ({})",
         words::escape(request.role.as_str()),

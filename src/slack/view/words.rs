@@ -8,6 +8,7 @@ use crate::{
         ids::{UserGroupId, UserId},
         people::Circle,
         policy::Verdict,
+        principal::Principal,
         text::visible,
     },
     slack::message::shortened,
@@ -59,6 +60,15 @@ pub fn person(id: &UserId) -> String {
     format!("<@{}>", escape(id.as_str()))
 }
 
+/// A person, or a pipeline by its name.
+#[must_use]
+pub fn principal(principal: &Principal) -> String {
+    match principal {
+        Principal::Person(id) => person(id),
+        Principal::Workload(name) => format!("the pipeline *{}*", escape(name.as_str())),
+    }
+}
+
 /// Several people.
 #[must_use]
 pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
@@ -67,9 +77,11 @@ pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
 
 /// Who may decide what `requester` asked: the approvers, without the requester where nobody approves themselves.
 #[must_use]
-pub fn deciders(verdict: &Verdict, requester: &UserId) -> String {
+pub fn deciders(verdict: &Verdict, requester: &Principal) -> String {
     let mut able = verdict.approvers.clone();
-    if !verdict.self_approval {
+    if !verdict.self_approval
+        && let Some(requester) = requester.person()
+    {
         able.users.remove(requester);
     }
     circle(&able)

@@ -113,12 +113,13 @@ impl World {
 
     /// Every access with its grant.
     pub async fn accesses(&self) -> Vec<(Access, Grant)> {
+        let grants = self.all_grants().await;
         self.read(|tx| {
             Box::pin(async move {
                 let mut found = Vec::new();
-                for access in tx.all_accesses().await? {
-                    let grant = tx.load_grant(access.grant).await?;
-                    found.push((access, grant));
+                for grant in grants {
+                    let accesses = tx.accesses_of(grant.id).await?;
+                    found.extend(accesses.into_iter().map(|access| (access, grant.clone())));
                 }
                 Ok(found)
             })

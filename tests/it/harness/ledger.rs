@@ -173,14 +173,14 @@ impl Ledger {
         let grants = self.world.all_grants().await;
         let open: Vec<&Grant> = grants.iter().filter(|grant| grant.covers(self.world.now())).collect();
         let Some(grant) = open.get(nth % open.len().max(1)) else { return };
-        let holder = self.people.iter().find(|person| person.id() == grant.holder.as_str()).unwrap();
+        let holder = self.people.iter().find(|person| person.id() == grant.holder.to_string()).unwrap();
         holder.types(&format!("/jit end {}", grant.code.grant())).await;
         self.entries.get_mut(&grant.id).unwrap().is_ended = true;
     }
 
     /// Takes a new grant into the books.
     fn enter(&mut self, grant: &Grant) {
-        let who = self.people.iter().position(|person| person.id() == grant.holder.as_str()).unwrap();
+        let who = self.people.iter().position(|person| person.id() == grant.holder.to_string()).unwrap();
         let opens = ROLES.iter().find(|(name, _)| RoleName((*name).to_owned()) == grant.role).unwrap().1;
         let thing = |number: &usize| if *number == 2 { Thing::Member } else { Thing::Set { who, set: *number } };
         let entry = Entry {

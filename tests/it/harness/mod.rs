@@ -8,6 +8,7 @@ mod crash;
 pub mod estate;
 pub mod ledger;
 pub mod process;
+pub mod roles;
 mod steps;
 pub mod world;
 

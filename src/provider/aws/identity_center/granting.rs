@@ -47,7 +47,7 @@ impl IdentityCenter {
             let nothing_was_sent = notes.created.is_none() && known == Some(Known::NothingSent);
             if is_there && nothing_was_sent && notes.unheard_at.is_none() {
                 // somebody else was faster: that is found out anew, with nothing in it that is ours
-                (notes.ours, notes.intended_at) = (false, None);
+                notes.not_asked();
                 return Ok(Progress::LookAgain { at: work.now, because: queued(&it), receipt: notes.receipt() });
             }
             if is_there {
@@ -68,7 +68,9 @@ impl IdentityCenter {
         let turn = self.quota.turn(&it.account, &it.writer(), Change::Create, work.now);
         if !notes.ours || turn.is_err() {
             // nothing was asked for: what is there when our turn comes may be somebody else's
-            notes.ours &= !seen_absent;
+            if seen_absent {
+                notes.not_asked();
+            }
             let at = turn.err().unwrap_or(work.now);
             return Ok(Progress::LookAgain { at, because: queued(it), receipt: notes.receipt() });
         }
@@ -83,7 +85,9 @@ impl IdentityCenter {
             }
             Err(Halt::Pace(wait)) => {
                 self.quota.done(&it.account, &it.writer());
-                notes.ours &= !seen_absent;
+                if seen_absent {
+                    notes.not_asked();
+                }
                 let at = work.now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(5));
                 Ok(Progress::LookAgain { at, because: OWN_PACE.to_owned(), receipt: notes.receipt() })
             }

@@ -6,7 +6,7 @@
 //! look again.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -29,7 +29,7 @@ use self::{
 use super::{Tuning, load};
 use crate::{
     domain::catalog::{AwsIdentityCenter as PermissionSetTarget, Target},
-    provider::{Credentials, Desired, Live, Observed, Progress, Provider, ProviderError, Receipt, Work},
+    provider::{Credentials, Desired, Live, Made, Observed, Progress, Provider, ProviderError, Receipt, Work},
 };
 
 mod accounts;
@@ -272,29 +272,18 @@ impl Provider for IdentityCenter {
         }
     }
 
-    /// Who is assigned directly, by whomever: one call for each managed account and permission set, or one for each
-    /// hundred of the people assigned there.
-    async fn inventory(&self, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-        let targets = managed.iter().filter_map(|target| match target {
-            Target::AwsIdentityCenter(it) if !it.account.starts_with("ou-") => Some((it.resource.as_str(), it)),
-            Target::AwsIdentityCenter(_)
-            | Target::AwsSts(_)
-            | Target::AwsIamPolicy(_)
-            | Target::AwsIamGroup(_)
-            | Target::Demo(_) => None,
-        });
-        let targets: BTreeMap<_, _> = targets.collect();
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Who is assigned directly, by whomever: one call for an account and permission set, or one for each hundred of the
+    /// people assigned there.
+    async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
+        let target = assignable(target)?;
         let instance = self.facts.instance(&self.quota).await?;
-        let mut found = Vec::new();
-        for (resource, target) in targets {
-            let users = self.wire.assigned(&self.quota, &instance.arn, target).await?;
-            let live = |principal| Live { resource: resource.to_owned(), principal, grant: None };
-            found.extend(users.into_iter().map(live));
-        }
-        Ok(found)
+        let users = self.wire.assigned(&self.quota, &instance.arn, target).await?;
+        let live = |principal| Live { resource: target.resource.clone(), principal };
+        Ok(users.into_iter().map(live).collect())
+    }
+
+    fn made(&self, _target: &Target, receipt: &Receipt) -> Made {
+        Notes::read(receipt).made()
     }
 
     fn reclaimed(&self, noted: &Receipt) -> Receipt {
@@ -311,7 +300,11 @@ impl Provider for IdentityCenter {
 }
 
 fn target_of(work: &Work) -> Result<&PermissionSetTarget, ProviderError> {
-    match &work.target {
+    assignable(&work.target)
+}
+
+fn assignable(target: &Target) -> Result<&PermissionSetTarget, ProviderError> {
+    match target {
         Target::AwsIdentityCenter(target) => Ok(target),
         Target::AwsSts(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => {
             Err(refused("a target of another kind was taken to Identity Center: report this"))

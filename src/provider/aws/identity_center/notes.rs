@@ -6,9 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
-use crate::provider::{Progress, Receipt, Work};
+use crate::{
+    domain::access::FOUND_AS as USER,
+    provider::{FAILURES, Made, Progress, Receipt, Work},
+};
 
-const USER: &str = "user_id";
 const INSTANCE: &str = "instance_arn";
 const STORE: &str = "identity_store_id";
 const SESSION: &str = "session_duration";
@@ -18,7 +20,6 @@ const UNHEARD_AT: &str = "unheard_at";
 const CREATED: &str = "create_request_id";
 const REQUEST: &str = "request";
 const POLLS: &str = "polls";
-const FAILURES: &str = "failures";
 const REMOVED_AT: &str = "removed_at";
 const CUT_OFF_UNTIL: &str = "cut_off_until";
 
@@ -130,6 +131,20 @@ impl Notes {
         Receipt(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.unwrap_or_default())).collect())
     }
 
+    /// What it says of our part in an assignment that is over.
+    pub fn made(&self) -> Made {
+        match (self.created.is_some() || self.ours, self.intended_at) {
+            (true, _) => Made::Confirmed,
+            (false, Some(_)) => Made::Perhaps,
+            (false, None) => Made::Nothing,
+        }
+    }
+
+    /// AWS was not asked for it after all: what comes to be there meanwhile is somebody else's.
+    pub fn not_asked(&mut self) {
+        (self.ours, self.intended_at) = (false, None);
+    }
+
     /// To be asked about again: after 1 s, 2 s, 4 s, 8 s, and then every 15 s.
     pub fn poll_again(mut self, now: Timestamp, because: &str) -> Progress {
         let seconds = (1 << self.polls.min(4)).min(15);
@@ -191,6 +206,25 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receipt_says_whose_work_it_was() {
+        let mut notes = Notes::default();
+        assert_eq!(notes.made(), Made::Nothing);
+        (notes.ours, notes.intended_at) = (true, Some(Timestamp::UNIX_EPOCH));
+        let mut other_way = notes.clone();
+        other_way.not_asked();
+        assert_eq!(other_way.made(), Made::Nothing, "somebody else was quicker");
+        notes.ours = false;
+        assert_eq!(notes.made(), Made::Perhaps, "taken back without an answer");
+        (notes.created, notes.removed_at, notes.failures) = (Some("r".into()), Some(Timestamp::UNIX_EPOCH), 3);
+        assert_eq!(notes.made(), Made::Confirmed);
+
+        let mut receipt = notes.receipt().shown();
+        Notes::read(&Receipt(receipt.clone())).reclaimed().receipt().add_to(&mut receipt);
+        let again = Notes::read(&Receipt(receipt));
+        assert!(again.ours && again.removed_at.is_none() && again.failures == 0 && again.created.is_some());
+    }
 
     #[test]
     fn what_is_written_is_read_again() {
