@@ -1,5 +1,5 @@
-//! Several grants on one access: whatever the order in which they begin and end, it is there exactly while one of them
-//! covers it. A second grant is how people extend a first one.
+//! Several grants on one access: whatever the order in which they begin and end, and whichever of them is prolonged, it is
+//! there exactly while one of them covers it.
 
 use jit::{
     domain::{
@@ -73,9 +73,8 @@ async fn an_early_end_of_one_leaves_the_other_whichever_it_is() {
     }
 }
 
-/// There is no word for it: who needs more time asks again, in time.
 #[tokio::test]
-async fn to_ask_again_is_to_extend() {
+async fn a_second_grant_goes_on_where_the_first_one_ends() {
     let (mut world, estate) = world().await;
     let [requester, lead] = world.people(["requester", "lead"]);
     granted(&mut world, &requester, "outage 30m").await;
@@ -94,6 +93,30 @@ async fn to_ask_again_is_to_extend() {
     assert_eq!(estate.held(&world.cloud).await, [false; 3]);
     assert_eq!((world.asked_aws(CREATE), world.asked_aws("DeleteAccountAssignment")), (1, 1));
     over(world).await;
+}
+
+#[tokio::test]
+async fn more_time_for_one_counts_whatever_becomes_of_the_other() {
+    for ends_early in [false, true] {
+        let (mut world, estate) = world().await;
+        let [requester, approver] = world.people(["requester", "approver"]);
+        let one = granted(&mut world, &requester, "db-admin 30m").await;
+        let two = granted(&mut world, &requester, "incident 1h").await;
+        let _ = world.told(&requester, &format!("/jit extend {} 90m", one.code.grant())).await;
+        world.settle().await;
+        let _ = world.clicked(&approver, "Approve").await;
+        world.the_cloud_agrees().await;
+        if ends_early {
+            ends(&mut world, &requester, &two).await;
+        }
+        world.advance(minutes(62)).await;
+        assert_eq!(estate.held(&world.cloud).await, [true, false, false], "until 14:00");
+        world.the_cloud_agrees().await;
+        world.advance(minutes(58)).await;
+        assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+        assert_eq!((world.asked_aws(CREATE), world.asked_aws("DeleteAccountAssignment")), (1, 1));
+        over(world).await;
+    }
 }
 
 #[tokio::test]
