@@ -12,7 +12,7 @@ use crate::{
     ambient::{Clock, Entropy},
     domain::{
         catalog::Catalog,
-        ids::ChannelId,
+        ids::{ChannelId, GrantId},
         job::{Job, backoff},
     },
     provider::Providers,
@@ -138,11 +138,7 @@ impl JobError {
 async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobError> {
     match job {
         Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, attempts).await,
-        Job::EndGrant(grant) => {
-            let (env, grant) = (ctx.env(), *grant);
-            ctx.store.write(move |tx| Box::pin(async move { end::expire(tx, &env, grant).await })).await?;
-            Ok(Outcome::Done)
-        }
+        Job::EndGrant(grant) => end_grant(ctx, *grant).await,
         Job::LapseRequest(request) => {
             let (env, request) = (ctx.env(), *request);
             ctx.store.write(move |tx| Box::pin(async move { lapse::lapse(tx, &env, request).await })).await?;
@@ -156,4 +152,24 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
         Job::Prune => prune::run(ctx).await,
     }
+}
+
+/// Ends a grant whose time is over. If that cannot be put on the trail, it has not ended yet; the clouds are told all the
+/// same, since they are asked to have what is covered at this moment, whatever the grant says of itself.
+async fn end_grant(ctx: &Context, grant: GrantId) -> Result<Outcome, JobError> {
+    let env = ctx.env();
+    let ended = ctx.store.write(move |tx| Box::pin(async move { end::expire(tx, &env, grant).await })).await;
+    let Err(error) = ended else { return Ok(Outcome::Done) };
+    let now = ctx.clock.now();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for access in tx.accesses_of(grant).await? {
+                    tx.enqueue(&Job::ReconcileAccess(access.key), now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Err(error.into())
 }

@@ -39,9 +39,12 @@ pub(super) async fn run(ctx: &Context, key: &AccessKey, attempts: u32) -> Result
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
     if covered.is_empty() {
-        close(ctx, uncovered, attempts).await
-    } else {
-        open(ctx, covered, uncovered, attempts).await
+        return close(ctx, uncovered, attempts).await;
+    }
+    match open(ctx, covered, uncovered, attempts).await? {
+        Some(outcome) => Ok(outcome),
+        // a grant was given up: what that leaves to do is not put off
+        None => Box::pin(run(ctx, key, attempts)).await,
     }
 }
 
@@ -55,19 +58,22 @@ async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError>
 }
 
 /// Some live grant covers the key: the cloud is to have it. Grants that are over lose it without the cloud noticing.
+/// Nothing when a grant was given up, so that others may have to be seen to.
 async fn open(
     ctx: &Context,
     covered: Vec<Claimant>,
     uncovered: Vec<Claimant>,
     attempts: u32,
-) -> Result<Outcome, JobError> {
+) -> Result<Option<Outcome>, JobError> {
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
-    let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
+    let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
+    if covered.iter().any(has_been_live) {
+        hand_over(ctx, std::mem::take(&mut over)).await?;
+    }
     let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
     let Some(first) = wanted.first().cloned() else {
-        hand_over(ctx, over).await?;
-        return Ok(Outcome::Done);
+        return Ok(Some(Outcome::Done));
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
     let resolved = match provider(ctx, &first) {
@@ -76,8 +82,7 @@ async fn open(
     };
     let receipt = match resolved {
         Ok(receipt) => receipt,
-        Err(error) if error.kind.is_final() => return refused(ctx, wanted, error, attempts).await,
-        Err(error) => return failed(ctx, wanted, error, attempts, None).await,
+        Err(error) => return not_given(ctx, wanted, error, attempts).await,
     };
     // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
     let wanted = noted(wanted, &receipt);
@@ -87,17 +92,48 @@ async fn open(
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             confirm_live(ctx, wanted, receipt, until).await?;
-            Ok(Outcome::Done)
+            Ok(Some(Outcome::Done))
         }
-        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
-        Err(error) if error.kind.is_final() => refused(ctx, wanted, error, attempts).await,
-        Err(error) => failed(ctx, wanted, error, attempts, None).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => {
+            wait(ctx, noted(wanted, &receipt), at, because).await.map(Some)
+        }
+        Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
 }
 
 /// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
 fn lacks(it: &Claimant) -> bool {
     it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
+/// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.
+fn has_been_live(it: &Claimant) -> bool {
+    it.access.state == AccessState::Live || matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// Whether it was there, and is to be given again.
+fn was_lost(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live && matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// What the cloud will never give is given up, and what it will not prolong ends when it was to. A grant that was live
+/// already and has lost its access keeps its claim: it says that it is live, so it is tried on until it is over, and
+/// people are told.
+async fn not_given(
+    ctx: &Context,
+    wanted: Vec<Claimant>,
+    error: ProviderError,
+    attempts: u32,
+) -> Result<Option<Outcome>, JobError> {
+    if !error.kind.is_final() {
+        return failed(ctx, wanted, error, attempts, None).await.map(Some);
+    }
+    let (lost, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(was_lost);
+    if new.is_empty() {
+        return failed(ctx, lost, error, attempts, None).await.map(Some);
+    }
+    give_up(ctx, new, error.message).await?;
+    Ok(None)
 }
 
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
@@ -118,7 +154,8 @@ pub(super) fn counts(access: &Access) -> bool {
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
-    let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
+    // What is gone already has only to be tidied: its receipt says nothing about what is still there.
+    let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned() else {
         return Ok(Outcome::Done);
     };
     if let Some(at) = owed.iter().filter_map(|it| it.access.tidy_at).min()
@@ -309,29 +346,14 @@ async fn unstick(tx: &mut Tx, env: &Env, access: &mut Access, grant: &Grant) -> 
     Ok(())
 }
 
-/// What the cloud will not give ends a grant that has not begun, and what it will not prolong ends when it was to. What
-/// was there, was lost, and is not given again keeps its claim: people are told.
-async fn refused(
-    ctx: &Context,
-    claimants: Vec<Claimant>,
-    error: ProviderError,
-    attempts: u32,
-) -> Result<Outcome, JobError> {
-    let was_lost =
-        |it: &Claimant| it.access.state != AccessState::Live && matches!(it.grant.state, GrantState::Active { .. });
-    let (lost, new): (Vec<_>, Vec<_>) = claimants.into_iter().partition(was_lost);
-    give_up(ctx, new, error.message.clone()).await?;
-    if lost.is_empty() { Ok(Outcome::Done) } else { failed(ctx, lost, error, attempts, None).await }
-}
-
 async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result<(), StoreError> {
     let env = ctx.env();
     ctx.store
         .write(move |tx| {
             Box::pin(async move {
-                for Claimant { grant, .. } in claimants {
-                    end::give_up(tx, &env, grant.id, why.clone()).await?;
-                    extend::fall_back(tx, &env, grant.id, why.clone()).await?;
+                for Claimant { access, .. } in claimants {
+                    end::give_up(tx, &env, &access, &why).await?;
+                    extend::fall_back(tx, &env, access.grant, why.clone()).await?;
                 }
                 Ok(())
             })
@@ -369,7 +391,8 @@ async fn failed(
         | ErrorKind::Refused => None,
     };
     let now = ctx.clock.now();
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now));
+    let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
     tell(ctx, claimants, error.message.clone(), stuck).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }

@@ -57,14 +57,21 @@ async fn resolve(
     let mut resolved = Vec::new();
     for target in configured {
         let provider = provider(ctx, target)?;
-        for target in provider.expand(target, ctx.clock.now()).await? {
+        let expanded = provider.expand(target, ctx.clock.now()).await?;
+        if expanded.is_empty() {
+            let message = format!("{} has no active account in it: there is nothing to grant", target.resource());
+            return Err(ProviderError { kind: ErrorKind::Refused, message });
+        }
+        for target in expanded {
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
             let key = AccessKey::of(&target, &holder.who, grant);
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, siblings, now }).await?;
-            resolved.push(target);
+            if !resolved.contains(&target) {
+                resolved.push(target);
+            }
         }
     }
     Ok(resolved)

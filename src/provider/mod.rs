@@ -62,9 +62,10 @@ pub trait Provider: Send + Sync {
         Made::Confirmed
     }
 
-    /// What to note when an access was gone and is there again: from now on it is ours to take away once more.
-    fn reclaimed(&self) -> Receipt {
-        Receipt::default()
+    /// What to note when an access with these notes was gone and is there again: from now on it is ours to take away once
+    /// more.
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        noted.clone()
     }
 
     /// Mints credentials that stop working at `until`, whatever the cloud's own minimum is. Sessions only.

@@ -1,9 +1,11 @@
 //! The stories, over the wire and against models of the outside world.
 
 mod asking;
+mod assignment_trouble;
 mod aws_iam;
 mod aws_sts;
 mod aws_trouble;
+mod bundles;
 mod claiming;
 mod crashes;
 mod deadline;
@@ -15,6 +17,7 @@ mod extending;
 mod feed;
 mod grants_command;
 mod harness;
+mod histories;
 mod identity_center;
 mod identity_center_facts;
 mod killed;
@@ -22,6 +25,7 @@ mod limits;
 mod listing;
 mod main_story;
 mod playground;
+mod overlap;
 mod policy_change;
 mod serving;
 mod slack_door;

@@ -28,7 +28,10 @@ pub async fn apply(ctx: &Context, plan: Plan, by: Actor) -> Result<Vec<Held>, St
 /// What is to be noted with each lingering access.
 pub(super) fn reclaimed(ctx: &Context, plan: &Plan) -> Vec<Receipt> {
     let tools = ctx.tools.load();
-    let note = |held: &Held| tools.providers.get(&held.access.key.provider).map(|it| it.reclaimed());
+    let note = |held: &Held| {
+        let provider = tools.providers.get(&held.access.key.provider)?;
+        Some(provider.reclaimed(&Receipt(held.access.receipt.clone())))
+    };
     plan.lingering.iter().map(|held| note(held).unwrap_or_default()).collect()
 }
 

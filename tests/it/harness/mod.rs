@@ -5,6 +5,8 @@ pub mod aws;
 pub mod browser;
 pub mod checks;
 mod crash;
+pub mod estate;
+pub mod ledger;
 pub mod process;
 pub mod roles;
 mod steps;

@@ -43,8 +43,21 @@ impl IdentityCenter {
                 notes.began(Request::Create(id));
                 return Ok(notes.poll_again(work.now, &being_granted(&it)));
             }
-            if self.wire.look(&self.quota, &it).await? == Seen::Assigned {
+            let is_there = self.wire.look(&self.quota, &it).await? == Seen::Assigned;
+            let nothing_was_sent = notes.created.is_none() && known == Some(Known::NothingSent);
+            if is_there && nothing_was_sent && notes.unheard_at.is_none() {
+                // somebody else was faster: that is found out anew, with nothing in it that is ours
+                notes.not_asked();
+                return Ok(Progress::LookAgain { at: work.now, because: queued(&it), receipt: notes.receipt() });
+            }
+            if is_there {
                 return Ok(self.granted(notes, &it));
+            }
+            if notes.created.take().is_some() {
+                // it is to be made anew, and that is written down first
+                notes.intended_at = Some(work.now);
+                self.know(&it, Known::NothingSent, work.now);
+                return Ok(Progress::LookAgain { at: work.now, because: queued(&it), receipt: notes.receipt() });
             }
         }
         self.create(work, notes, &it, known).await
@@ -106,9 +119,7 @@ impl IdentityCenter {
         self.quota.done(&it.account, &it.writer());
         notes.settled();
         (notes.failures, notes.removed_at) = (0, None);
-        if notes.created.is_none() {
-            notes.created = Some("unknown".to_owned());
-        }
+        notes.found();
         Progress::Done { receipt: notes.receipt(), tidy_at: None }
     }
 }

@@ -134,9 +134,9 @@ impl IdentityCenter {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
         };
-        let user = match notes.user_id.take() {
+        let user = match Notes::read(&work.receipt).user_id {
             Some(user) => user,
-            None => self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?,
+            None => self.user(work, &instance).await?,
         };
         if notes.session.is_none() {
             let session = self.facts.session(&self.quota, &instance.arn, &target.permission_set_arn, work.now).await?;
@@ -145,11 +145,33 @@ impl IdentityCenter {
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
             self.look_for_standing(work, target, &mut notes).await?;
+        } else if notes.created.is_none() && notes.request.is_none() {
+            // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
+            let it = Assignment::of(target, &notes)?;
+            if self.known(&it, work.now).is_none() {
+                notes.unheard_at = notes.intended_at;
+            }
+            notes.intended_at = Some(work.now);
         }
         Ok(notes)
     }
 
     /// What is there although nobody here made it stays somebody else's.
+    /// Who the holder is. Grants on one access have one user: whoever has become another one since the first has to end
+    /// that before the next.
+    async fn user(&self, work: &Work, instance: &Instance) -> Result<String, Halt> {
+        let user = self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?;
+        let earlier = work.siblings.iter().map(Notes::read).filter(|it| it.ours).find_map(|it| it.user_id);
+        if earlier.is_some_and(|earlier| earlier != user) {
+            return Err(refused(
+                "they have the same already, given to another user in Identity Center: person.aws_identity_center or \
+                 their e-mail address has changed since. End that grant first, then ask again",
+            )
+            .into());
+        }
+        Ok(user)
+    }
+
     async fn look_for_standing(
         &self,
         work: &Work,
@@ -264,8 +286,8 @@ impl Provider for IdentityCenter {
         Notes::read(receipt).made()
     }
 
-    fn reclaimed(&self) -> Receipt {
-        notes::reclaimed()
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        Notes::read(noted).reclaimed().receipt()
     }
 
     async fn claim(&self, _work: &Work, _until: Timestamp) -> Result<Credentials, ProviderError> {

@@ -16,11 +16,15 @@ const STORE: &str = "identity_store_id";
 const SESSION: &str = "session_duration";
 const OURS: &str = "ours";
 const INTENDED_AT: &str = "intended_at";
+const UNHEARD_AT: &str = "unheard_at";
 const CREATED: &str = "create_request_id";
 const REQUEST: &str = "request";
 const POLLS: &str = "polls";
 const REMOVED_AT: &str = "removed_at";
 const CUT_OFF_UNTIL: &str = "cut_off_until";
+
+/// In place of the id of a creation whose answer never reached us.
+const UNKNOWN: &str = "unknown";
 
 /// A request that AWS is working on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +49,10 @@ pub(super) struct Notes {
     /// Whether an assignment that is there, or may come to be there, is of our making. Written down before AWS is asked
     /// to make it, after we saw that there was none.
     pub ours: bool,
-    /// When that was written down.
+    /// When that was last written down, before AWS was asked.
     pub intended_at: Option<Timestamp>,
+    /// The same of an earlier time, when AWS was asked and its answer never came.
+    pub unheard_at: Option<Timestamp>,
     /// AWS' id of the creation, once AWS has answered. Without it a create may be under way of which we know nothing.
     pub created: Option<String>,
     /// What AWS is working on.
@@ -65,19 +71,23 @@ impl Notes {
     /// Reads the access' own receipt, and what the others under the key have to add.
     pub fn of(work: &Work) -> Self {
         let mut notes = Self::read(&work.receipt);
+        let has_asked_itself = notes.intended_at.is_some();
         for other in work.siblings.iter().map(Self::read) {
             notes.user_id = notes.user_id.or(other.user_id);
             notes.instance = notes.instance.or(other.instance);
             notes.session = notes.session.or(other.session);
             notes.ours |= other.ours;
             notes.intended_at = notes.intended_at.max(other.intended_at);
-            notes.created = notes.created.or(other.created);
+            notes.unheard_at = notes.unheard_at.max(other.unheard_at);
+            // what came of an earlier creation says nothing about one of its own
+            notes.created = notes.created.or(other.created.filter(|_| !has_asked_itself));
             notes.request = notes.request.or(other.request);
             notes.cut_off_until = notes.cut_off_until.max(other.cut_off_until);
         }
         notes
     }
 
+    /// Reads one receipt alone.
     pub fn read(receipt: &Receipt) -> Self {
         let text = |key: &str| receipt.0.get(key).filter(|value| !value.is_empty()).cloned();
         let time = |key: &str| text(key).and_then(|at| at.parse().ok());
@@ -89,6 +99,7 @@ impl Notes {
             session: text(SESSION).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
             ours: text(OURS).is_some(),
             intended_at: time(INTENDED_AT),
+            unheard_at: time(UNHEARD_AT),
             created: text(CREATED),
             request: text(REQUEST).as_deref().and_then(Request::parse),
             polls: count(POLLS),
@@ -109,6 +120,7 @@ impl Notes {
             (SESSION, self.session.map(|session| session.as_secs().to_string())),
             (OURS, self.ours.then(|| "yes".to_owned())),
             (INTENDED_AT, time(self.intended_at)),
+            (UNHEARD_AT, time(self.unheard_at)),
             (CREATED, self.created.clone()),
             (REQUEST, self.request.as_ref().map(Request::text)),
             (POLLS, count(self.polls)),
@@ -146,6 +158,19 @@ impl Notes {
         (self.request, self.polls) = (Some(request), 0);
     }
 
+    /// It was taken away, and is there again: it is ours to take away once more.
+    pub fn reclaimed(mut self) -> Self {
+        self.settled();
+        (self.ours, self.removed_at, self.failures) = (true, None, 0);
+        self.found();
+        self
+    }
+
+    /// It is there, and we know no creation by its id.
+    pub fn found(&mut self) {
+        self.created.get_or_insert_with(|| UNKNOWN.to_owned());
+    }
+
     /// Nothing is under way any more.
     pub fn settled(&mut self) {
         (self.request, self.polls) = (None, 0);
@@ -156,13 +181,6 @@ impl Notes {
         self.settled();
         self.failures += 1;
     }
-}
-
-/// What an assignment's receipt says from the moment it was found again after it had been seen to be gone.
-pub(super) fn reclaimed() -> Receipt {
-    let forgotten = [REQUEST, POLLS, FAILURES, REMOVED_AT].map(|key| (key, ""));
-    let pairs = forgotten.into_iter().chain([(OURS, "yes")]);
-    Receipt(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }
 
 impl Request {
@@ -203,7 +221,7 @@ mod tests {
         assert_eq!(notes.made(), Made::Confirmed);
 
         let mut receipt = notes.receipt().shown();
-        reclaimed().add_to(&mut receipt);
+        Notes::read(&Receipt(receipt.clone())).reclaimed().receipt().add_to(&mut receipt);
         let again = Notes::read(&Receipt(receipt));
         assert!(again.ours && again.removed_at.is_none() && again.failures == 0 && again.created.is_some());
     }
@@ -217,6 +235,7 @@ mod tests {
             session: Some(Duration::from_hours(1)),
             ours: true,
             intended_at: Some(at),
+            unheard_at: None,
             created: None,
             request: None,
             polls: 3,
