@@ -155,7 +155,8 @@ pub(super) fn counts(access: &Access) -> bool {
 async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     // What is gone already has only to be tidied: its receipt says nothing about what is still there.
-    let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned() else {
+    let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned()
+    else {
         return Ok(Outcome::Done);
     };
     if let Some(at) = owed.iter().filter_map(|it| it.access.tidy_at).min()

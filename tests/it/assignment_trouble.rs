@@ -31,7 +31,8 @@ async fn world() -> (World, Estate) {
 fn passing_faults() -> Vec<(Fault, Fault)> {
     let busy = Fault::Refuse { status: 409, code: "EntityTemporarilyUnmodifiable", message: "" };
     let broken = Fault::Refuse { status: 500, code: "InternalServerException", message: "" };
-    let faults = [broken, Fault::Html503, Fault::FailAfter, Fault::DropAfter, Fault::Twice, Fault::Hang, Fault::HangAfter];
+    let faults =
+        [broken, Fault::Html503, Fault::FailAfter, Fault::DropAfter, Fault::Twice, Fault::Hang, Fault::HangAfter];
     let mut faults: Vec<_> = faults.into_iter().map(|fault| (fault.clone(), fault)).collect();
     faults.extend([(Fault::CONFLICT, busy), (Fault::TOO_MANY, Fault::THROTTLING)]);
     faults

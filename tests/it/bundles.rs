@@ -53,7 +53,8 @@ async fn one_that_is_refused_undoes_the_others_and_is_named() {
         world.cloud.slow(TAKING[0], 1, Slow { lasts: seconds(30), ..Slow::default() });
         world.grants(&requester, &approver, "incident 30m").await;
         let dm = estate.tidy(&world.dm(&requester));
-        let name = ["444455556666|SET-1: AWS", "group/GROUP|user/USER: AWS", "user/USER: IAM user USER cannot"][refused];
+        let name =
+            ["444455556666|SET-1: AWS", "group/GROUP|user/USER: AWS", "user/USER: IAM user USER cannot"][refused];
         assert!(dm.contains(&format!("*could not be granted*: {name}")), "{dm}");
         if refused == 1 {
             assert_eq!(state(&world.grant().await), "ending", "AWS takes its time");

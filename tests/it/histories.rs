@@ -91,8 +91,7 @@ fn number(variable: &str) -> Option<usize> {
 async fn access_is_there_exactly_while_a_grant_covers_it_whatever_happens() {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number("JIT_SEED").unwrap_or_default().to_le_bytes());
-    let mut runner =
-        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let histories = prop::collection::vec(step(), 4..=LONGEST);
     let mut left = number("JIT_HISTORIES").unwrap_or(HISTORIES);
     while left > 0 {

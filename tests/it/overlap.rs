@@ -52,7 +52,9 @@ async fn drifts(world: &World) -> Vec<Drift> {
 
 #[tokio::test]
 async fn an_early_end_of_one_leaves_the_other_whichever_it_is() {
-    for (first, second) in [("db-admin 30m", "incident 1h"), ("incident 1h", "db-admin 30m"), ("admins 1h", "admins 1h")] {
+    for (first, second) in
+        [("db-admin 30m", "incident 1h"), ("incident 1h", "db-admin 30m"), ("admins 1h", "admins 1h")]
+    {
         for ends_first in [true, false] {
             let (mut world, _) = world().await;
             let [requester] = world.people(["requester"]);
@@ -129,9 +131,7 @@ async fn a_grant_whose_end_is_noticed_late_has_ended_all_the_same() {
     world.clock.advance(minutes(30));
     for (access, _) in world.accesses().await {
         let now = world.now();
-        world
-            .does(move |tx| Box::pin(async move { tx.enqueue(&Job::ReconcileAccess(access.key), now).await }))
-            .await;
+        world.does(move |tx| Box::pin(async move { tx.enqueue(&Job::ReconcileAccess(access.key), now).await })).await;
     }
     world.settle().await;
     assert_eq!(state(&world.grant().await), "active");
@@ -179,7 +179,11 @@ async fn access_that_was_lost_and_cannot_be_given_again_raises_an_alarm() {
     assert!(told.contains("*live* until 2026-11-21 14:00:00 UTC.") && told.contains("AWS does not let"), "{told}");
     ends(&mut world, &requester, &shorter).await;
     let grants = world.all_grants().await;
-    assert_eq!(grants.iter().map(state).collect::<Vec<_>>(), ["active", "ended"], "the one does not wait for the other");
+    assert_eq!(
+        grants.iter().map(state).collect::<Vec<_>>(),
+        ["active", "ended"],
+        "the one does not wait for the other"
+    );
 
     world.cloud.heal();
     world.advance(minutes(6)).await;

@@ -41,7 +41,8 @@ const ROLES: [(&str, &str); 6] = [
     ("db-watched", "{two}cut_off_sessions = true\n"),
 ];
 
-const SET: &str = "[[role.target]]\ntype = \"aws-identity-center\"\naccount = \"444455556666\"\npermission_set_arn = \"SET\"\n";
+const SET: &str =
+    "[[role.target]]\ntype = \"aws-identity-center\"\naccount = \"444455556666\"\npermission_set_arn = \"SET\"\n";
 const GROUP: &str = "[[role.target]]\ntype = \"aws-iam-group\"\nuser = \"USER\"\ngroup = \"GROUP\"\n";
 const POLICY: &str = r#"[[role.target]]
 type = "aws-iam-policy"

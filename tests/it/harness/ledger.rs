@@ -26,28 +26,59 @@ use super::{
 #[derive(Debug, Clone)]
 pub enum Step {
     /// One of two people asks for one of the roles.
-    Ask { who: usize, role: usize, minutes: i64 },
+    Ask {
+        who: usize,
+        role: usize,
+        minutes: i64,
+    },
     /// The same, and it is approved at once.
-    Get { who: usize, role: usize, minutes: i64 },
+    Get {
+        who: usize,
+        role: usize,
+        minutes: i64,
+    },
     /// Somebody approves, or denies.
-    Approve { nth: usize },
-    Deny { nth: usize },
+    Approve {
+        nth: usize,
+    },
+    Deny {
+        nth: usize,
+    },
     /// A holder asks for more time, and it is approved at once.
-    Extend { nth: usize, minutes: i64 },
+    Extend {
+        nth: usize,
+        minutes: i64,
+    },
     /// A holder ends a grant, or an approver revokes it.
-    End { nth: usize },
-    Revoke { nth: usize },
+    End {
+        nth: usize,
+    },
+    Revoke {
+        nth: usize,
+    },
     /// Time passes.
-    Pass { minutes: i64 },
+    Pass {
+        minutes: i64,
+    },
     /// `kill -9` and a start: now, or in the middle of what comes next.
     Crash,
-    CrashAfter { steps: usize },
+    CrashAfter {
+        steps: usize,
+    },
     /// AWS goes wrong from now on, until it does not, or until it has done so often enough.
-    Break { how: Trouble, giving: bool, times: usize },
+    Break {
+        how: Trouble,
+        giving: bool,
+        times: usize,
+    },
     Mend,
     /// Somebody else takes something away, or gives it.
-    TakenByHand { what: usize },
-    GivenByHand { what: usize },
+    TakenByHand {
+        what: usize,
+    },
+    GivenByHand {
+        what: usize,
+    },
 }
 
 /// In which way AWS goes wrong.
@@ -300,7 +331,9 @@ impl Ledger {
             let assigned = cloud.assigned(MEMBER, &self.estate.sets[set]).await;
             let distinct: BTreeSet<&String> = assigned.iter().collect();
             assert_eq!(distinct.len(), assigned.len(), "AWS keeps no assignment twice");
-            there.extend([0, 1].into_iter().filter(|who| assigned.contains(&self.user(*who))).map(|who| Thing::Set { who, set }));
+            there.extend(
+                [0, 1].into_iter().filter(|who| assigned.contains(&self.user(*who))).map(|who| Thing::Set { who, set }),
+            );
         }
         if cloud.members(&self.estate.group).await.contains(&self.estate.iam_user) {
             there.insert(Thing::Member);
