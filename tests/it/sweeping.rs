@@ -74,7 +74,9 @@ async fn a_hundred_places_and_more_are_swept_piece_by_piece_and_none_is_left_out
         asked.push(world.asked_aws(LIST) - before);
         worker.run_these(std::slice::from_ref(&sweep)).await.unwrap();
     }
-    assert_eq!(asked, [0, 0, 100], "first what there is to ask about, then a hundred at a time");
+    assert_eq!(asked[..2], [0, 0], "first what there is to ask about");
+    // fewer where AWS takes its time: a look has no more than a few seconds
+    assert!((1..=100).contains(&asked[2]), "then a hundred at a time: {asked:?}");
 
     // killed in the middle: all of it is looked at at the next start
     let before = world.cloud.calls().len();
@@ -121,6 +123,7 @@ async fn what_comes_back_right_after_the_end_is_taken_away_and_what_comes_later_
     world.cloud.assign(db.account, &db.set, &db.user).await;
     world.advance(minutes(20)).await;
     assert_eq!(world.drifts().await, [Drift::Lingering, Drift::Foreign, Drift::Foreign]);
+    world.standing.extend(world.accesses().await.into_iter().map(|(access, _)| access.key));
     world.glance();
     world.finish().await;
 }
