@@ -132,7 +132,7 @@ async fn what_is_ended_while_it_is_being_given_does_not_come_later() {
 /// Nothing comes of the grant in its whole time, and what AWS was asked for comes true when it is over.
 #[tokio::test]
 async fn what_comes_too_late_is_found_and_taken_away() {
-    side_by_side([Fault::Hang, Fault::HangAfter].map(|fault| async move {
+    let stories = [Fault::Hang, Fault::HangAfter].map(|fault| async move {
         let (mut world, _) = world().await;
         let [requester, approver] = world.people(["requester", "approver"]);
         fail(&world, &GIVING, 4, &(fault.clone(), fault.clone()));
@@ -143,8 +143,8 @@ async fn what_comes_too_late_is_found_and_taken_away() {
         let grant = world.grant().await;
         assert!(["failed", "ended"].contains(&state(&grant)), "{fault:?}: {:?}", grant.state);
         over(world).await;
-    }))
-    .await;
+    });
+    side_by_side(stories.map(Box::pin)).await;
 }
 
 #[tokio::test]

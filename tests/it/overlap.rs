@@ -225,8 +225,7 @@ async fn what_comes_back_at_once_is_taken_away_again_and_what_comes_once_it_was_
         world.advance(minutes(16)).await;
         assert_eq!(estate.held(&world.cloud).await, [!ours, false, !ours], "after {after} minutes");
     }
-    use Drift::{Foreign, Lingering};
-    assert_eq!(drifts(&world).await, [Lingering, Lingering, Foreign, Foreign]);
+    assert_eq!(drifts(&world).await, [Drift::Lingering, Drift::Lingering, Drift::Foreign, Drift::Foreign]);
     world.standing.extend(world.accesses().await.into_iter().map(|(access, _)| access.key));
     over(world).await;
 }

@@ -1,7 +1,7 @@
 //! Access that AWS does not end by itself: permission sets, memberships and policies for two people, the roles that open
 //! them one by one and together, and the question whether the cloud has what the grants say.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jit::domain::{
     access::{Access, AccessState},
@@ -62,7 +62,8 @@ impl Estate {
         for person in world.people(["requester", "lead"]) {
             let name = unique("user");
             users.insert(person.id().to_owned(), cloud.directory_user(&name, None).await);
-            people += &format!("\n[[person]]\nslack = \"{}\"\naws_identity_center = \"{name}\"\n", person.id());
+            let id = person.id();
+            let _ = write!(people, "\n[[person]]\nslack = \"{id}\"\naws_identity_center = \"{name}\"\n");
         }
         std::fs::write(world.config_file().with_file_name("incident.json"), DOCUMENT).unwrap();
         let estate = Self { sets, users, iam_user, group };
