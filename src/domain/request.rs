@@ -43,6 +43,9 @@ pub struct ResolvedTargets {
     pub configured: Vec<Target>,
     /// What they stand for: an organisational unit is its accounts.
     pub resolved: Vec<Target>,
+    /// For how many seconds sessions may run on after the end, where they do.
+    #[serde(default)]
+    pub sessions_run_on: Option<u64>,
 }
 
 impl Request {

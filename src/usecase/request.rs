@@ -93,23 +93,16 @@ async fn announce(tx: &mut Tx, env: &Env, request: &Request) -> Result<(), Store
     tx.refresh_cards(request.id, env.now).await
 }
 
-/// The clouds have said what the request would open, or cannot say and people are asked all the same.
+/// It is known what the request would open: people are asked to approve it.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn resolved(
-    tx: &mut Tx,
-    env: &Env,
-    id: RequestId,
-    targets: Option<ResolvedTargets>,
-) -> Result<(), StoreError> {
+pub async fn resolved(tx: &mut Tx, env: &Env, id: RequestId, targets: ResolvedTargets) -> Result<(), StoreError> {
     let request = tx.load_request(id).await?;
     if request.state != RequestState::Awaiting {
         return Ok(());
     }
-    if let Some(targets) = targets {
-        tx.resolve_request(id, &targets).await?;
-    }
+    tx.resolve_request(id, &targets).await?;
     announce(tx, env, &request).await
 }
 

@@ -10,6 +10,9 @@ use jit::{
 
 use crate::harness::{World, aws::Fault, checks, minutes, state};
 
+/// Where permission sets are assigned.
+const ACCOUNT: &str = "444455556666";
+
 /// A world with a role `admins`, which puts an IAM user into a group.
 async fn with_admins() -> (World, String, String) {
     let world = World::start().await;
@@ -171,25 +174,129 @@ async fn two_grants_of_the_same_thing_never_cut_each_other_off() {
     world.finish().await;
 }
 
-#[tokio::test]
-async fn a_permission_set_is_assigned_and_taken_away_again() {
-    let mut world = World::start().await;
-    let [requester, approver] = people(&world);
+/// A world with a role `db-admin`, which assigns a permission set whose sessions last for `session` to the requester.
+async fn with_permission_set(session: &str, cut_off_sessions: bool) -> (World, String, String) {
+    let world = World::start().await;
+    let [requester, _] = people(&world);
     let name = format!("requester-{}", world.role_arn.rsplit('/').next().unwrap());
     let user = world.cloud.directory_user(&name, None).await;
-    let set = world.cloud.permission_set("PT1H").await;
+    let set = world.cloud.permission_set(session).await;
     world.edit_config(|config| {
         format!("{config}\n[[person]]\nslack = \"{}\"\naws_identity_center = \"{name}\"\n", requester.id())
     });
-    let target = format!("type = \"aws-identity-center\"\naccount = \"444455556666\"\npermission_set_arn = \"{set}\"");
+    let target = format!(
+        "type = \"aws-identity-center\"\naccount = \"{ACCOUNT}\"\npermission_set_arn = \"{set}\"\ncut_off_sessions = \
+         {cut_off_sessions}"
+    );
     add_role(&world, "db-admin", &target).await;
+    (world, user, set)
+}
+
+#[tokio::test]
+async fn a_permission_set_is_assigned_and_taken_away_again() {
+    let (mut world, user, set) = with_permission_set("PT1H", false).await;
+    let [requester, approver] = people(&world);
     world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
     world.advance(minutes(1)).await;
     assert_eq!(state(&world.grant().await), "active");
-    assert_eq!(world.cloud.assigned("444455556666", &set).await, [user]);
+    assert_eq!(world.cloud.assigned(ACCOUNT, &set).await, [user]);
     world.advance(minutes(31)).await;
     assert_eq!(state(&world.grant().await), "ended");
-    assert!(world.cloud.assigned("444455556666", &set).await.is_empty());
+    assert!(world.cloud.assigned(ACCOUNT, &set).await.is_empty());
+    world.glance();
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn everybody_is_told_when_sessions_really_end() {
+    let (mut world, ..) = with_permission_set("PT2H", false).await;
+    let [requester, approver] = people(&world);
+    requester.types("/jit request db-admin 30m fixing OPS-42").await;
+    world.settle().await;
+    let _ = world.private(&requester);
+    insta::assert_snapshot!(world.screen("requests"), @r"
+    jit:
+      @requester asks for *db-admin* for *30m*
+      Why: fixing OPS-42
+      1 approval needed from @oncall or @approver
+      To be decided by 2026-11-21 13:00:00 UTC
+      Sessions opened in the AWS access portal may run on for up to 2h after the end.
+      [Approve] [Deny]
+      REQ-CODE · rule 1 of db-admin: 1 approval · asked 2026-11-21 12:00:00 UTC
+    ");
+
+    approver.clicks("Approve").await;
+    world.settle().await;
+    let _ = world.private(&approver);
+    insta::assert_snapshot!(world.dm(&requester), @r"
+    jit:
+      *db-admin* is *live* until 2026-11-21 12:30:00 UTC.
+      Sessions opened in the AWS access portal may run on for up to 2h after the end.
+      The access is simply there: there are no credentials to fetch.
+      [End now]
+      GRANT-CODE · approved by @approver
+    ");
+
+    let click = requester.clicks("End now").await;
+    insta::assert_snapshot!(click.confirmation().unwrap(), @"End now: The access ends now. Sessions opened in the AWS access portal may run on for up to 2h after the end. [End now]");
+    world.settle().await;
+    let _ = world.private(&requester);
+    assert_eq!(state(&world.grant().await), "ended");
+    insta::assert_snapshot!(world.dm(&requester), @r"
+    jit:
+      *db-admin* has *ended* on 2026-11-21 12:00:00 UTC: @requester gave it back.
+      Sessions opened in the AWS access portal may run until 2026-11-21 14:00:00 UTC.
+      GRANT-CODE · approved by @approver
+    ");
+    insta::assert_snapshot!(world.screen("requests"), @r"
+    jit:
+      @requester asks for *db-admin* for *30m*
+      Why: fixing OPS-42
+      *Approved* by @approver on 2026-11-21 12:00:00 UTC
+      GRANT-CODE has *ended* on 2026-11-21 12:00:00 UTC: @requester gave it back
+      Sessions opened in the AWS access portal may run until 2026-11-21 14:00:00 UTC.
+      REQ-CODE · rule 1 of db-admin: 1 approval · asked 2026-11-21 12:00:00 UTC
+    ");
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_sessions_that_are_cut_off() {
+    let (mut world, ..) = with_permission_set("PT2H", true).await;
+    let [requester, approver] = people(&world);
+    world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
+    let click = requester.clicks("End now").await;
+    let question = click.confirmation().unwrap().to_owned();
+    assert!(question.contains("The access ends now, and sessions that are running are cut off."), "{question}");
+    world.advance(minutes(2)).await;
+    assert_eq!(state(&world.grant().await), "ended");
+    world.advance(minutes(150)).await;
+    let texts = [world.screen("requests"), world.dm(&requester), world.private(&requester), question].concat();
+    assert!(!texts.contains("may run"), "{texts}");
+    world.glance();
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn while_aws_does_not_answer_the_longest_session_is_assumed() {
+    let (mut world, ..) = with_permission_set("PT2H", false).await;
+    let [requester, approver] = people(&world);
+    world.cloud.fail("DescribePermissionSet", 9, Fault::Html503);
+    requester.types("/jit request db-admin 30m fixing OPS-42").await;
+    world.advance(minutes(1)).await;
+    let _ = world.private(&requester);
+    let card = world.screen("requests");
+    assert!(card.contains("may run on for up to 12h after the end."), "{card}");
+    world.cloud.heal();
+    approver.clicks("Approve").await;
+    world.settle().await;
+    let card = world.screen("requests");
+    assert!(card.contains("may run on for up to 2h after the end."), "{card}");
+    world.advance(minutes(31)).await;
+    assert!(world.screen("requests").contains("may run until 2026-11-21 14:3"), "{}", world.screen("requests"));
     world.glance();
     world.everything_is_read();
     world.finish().await;

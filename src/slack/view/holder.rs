@@ -2,7 +2,7 @@
 
 use super::{
     Story,
-    card::{cause_words, caveats, denier, objection},
+    card::{aftermath, cause_words, caveats, denier, objection},
     draft::{Draft, Weight},
     words,
 };
@@ -72,6 +72,7 @@ fn granted(story: &Story, grant: &Grant) -> Option<Message> {
         }
     };
     let draft = story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)));
+    let draft = aftermath(draft, story, grant);
     let draft = draft.footer(format!("{name} · approved by {}", words::people(&grant.approvers)));
     Some(draft.finish())
 }
@@ -93,5 +94,5 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         } else {
             draft.note("The access is simply there: there are no credentials to fetch.")
         };
-    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: story.end_question() })
+    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: &story.end_question() })
 }

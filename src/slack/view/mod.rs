@@ -12,12 +12,12 @@ pub mod holder;
 pub mod refusal;
 pub mod words;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
     access::Access,
-    aws::Caveat,
-    catalog::{EarlyEnd, Nature, Target},
+    aws::{self, Caveat},
+    catalog::{EarlyEnd, Target},
     grant::Grant,
     ids::UserId,
     request::Request,
@@ -41,7 +41,18 @@ impl Story {
     fn caveats(&self) -> BTreeSet<Caveat> {
         let resolved = self.request.targets.iter().flat_map(|targets| &targets.resolved);
         let opened = self.accesses.iter().map(|access| &access.target);
-        resolved.chain(opened).filter_map(Target::caveat).collect()
+        let run_on = self.sessions_run_on().map(|up_to| Caveat::SessionsRunOn { up_to });
+        resolved.chain(opened).filter_map(Target::caveat).chain(run_on).collect()
+    }
+
+    /// For how long sessions may run on after the end, going by what the clouds have said so far.
+    fn sessions_run_on(&self) -> Option<Duration> {
+        let asked = self.request.targets.as_ref().and_then(|targets| targets.sessions_run_on).map(Duration::from_secs);
+        if self.accesses.is_empty() {
+            return asked;
+        }
+        let run_on = self.accesses.iter().filter(|access| access.target.lets_sessions_run_on());
+        run_on.map(|it| aws::session_duration(&it.receipt).or(asked).unwrap_or(aws::LONGEST_SESSION)).max()
     }
 
     /// What stands in the way of the accesses just now, in words for people.
@@ -50,18 +61,32 @@ impl Story {
     }
 
     /// What an early end means, for whoever is about to bring it about.
-    fn end_question(&self) -> &'static str {
-        let lets_sessions_run = self.accesses.iter().any(|access| match &access.target {
-            Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
-            Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => false,
-        });
-        let mints = self.accesses.iter().any(|access| access.target.nature() == Nature::Session);
-        if !mints {
-            "The access ends now."
-        } else if lets_sessions_run {
-            "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
-        } else {
-            "The access ends now, and sessions that are running are cut off."
-        }
+    fn end_question(&self) -> String {
+        let now = match self.accesses.iter().map(|access| running(&access.target)).max() {
+            None | Some(Running::Nothing) => "The access ends now.",
+            Some(Running::CutOff) => "The access ends now, and sessions that are running are cut off.",
+            Some(Running::UntilPlannedEnd) => {
+                "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
+            }
+        };
+        let then = self.sessions_run_on().map(|up_to| format!(" {}", words::sessions_run_on(up_to)));
+        format!("{now}{}", then.unwrap_or_default())
+    }
+}
+
+/// What an early end does to sessions that are running, the kindest to them last.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Running {
+    Nothing,
+    CutOff,
+    UntilPlannedEnd,
+}
+
+fn running(target: &Target) -> Running {
+    match target {
+        Target::AwsSts(sts) if sts.early_end == EarlyEnd::None => Running::UntilPlannedEnd,
+        Target::AwsIdentityCenter(assignment) if !assignment.cut_off_sessions => Running::Nothing,
+        Target::AwsSts(_) | Target::AwsIdentityCenter(_) => Running::CutOff,
+        Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => Running::Nothing,
     }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
-use crate::provider::{Progress, Receipt, Work};
+use crate::{
+    domain::aws::{self, SESSION_DURATION},
+    provider::{Progress, Receipt, Work},
+};
 
 const USER: &str = "user_id";
 const INSTANCE: &str = "instance_arn";
 const STORE: &str = "identity_store_id";
-const SESSION: &str = "session_duration";
 const OURS: &str = "ours";
 const INTENDED_AT: &str = "intended_at";
 const CREATED: &str = "create_request_id";
@@ -85,7 +87,7 @@ impl Notes {
         Self {
             user_id: text(USER),
             instance,
-            session: text(SESSION).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+            session: aws::session_duration(&receipt.0),
             ours: text(OURS).is_some(),
             intended_at: time(INTENDED_AT),
             created: text(CREATED),
@@ -105,7 +107,7 @@ impl Notes {
             (USER, self.user_id.clone()),
             (INSTANCE, self.instance.as_ref().map(|instance| instance.arn.clone())),
             (STORE, self.instance.as_ref().map(|instance| instance.store.clone())),
-            (SESSION, self.session.map(|session| session.as_secs().to_string())),
+            (SESSION_DURATION, self.session.map(|session| session.as_secs().to_string())),
             (OURS, self.ours.then(|| "yes".to_owned())),
             (INTENDED_AT, time(self.intended_at)),
             (CREATED, self.created.clone()),
