@@ -11,6 +11,17 @@ use super::{
 pub const SESSION_DURATION: &str = "session_duration";
 /// The longest that a permission set lets sessions last. Source: IAM Identity Center quotas.
 pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
+/// Under which key it says which Identity Center it is in.
+pub const INSTANCE_ARN: &str = "instance_arn";
+/// Under which key it says where the people of that Identity Center are.
+pub const IDENTITY_STORE_ID: &str = "identity_store_id";
+
+/// What a receipt says that stays as it is until somebody decides: not who the holder is, nor what is there.
+#[must_use]
+pub fn lasting(mut receipt: Receipt) -> Receipt {
+    receipt.retain(|key, _| [SESSION_DURATION, INSTANCE_ARN, IDENTITY_STORE_ID].contains(&key.as_str()));
+    receipt
+}
 
 /// How long sessions of the permission set last, if the receipt of an assignment says it.
 #[must_use]
@@ -104,12 +115,14 @@ impl Target {
         }
     }
 
-    /// Whether sessions that it opened run on after its end. Identity Center ends none when it takes an assignment away.
+    /// For how long sessions that it opened may run on after its end, where they do: Identity Center ends none when it
+    /// takes an assignment away. While the receipt does not say it, the longest there can be.
     #[must_use]
-    pub fn lets_sessions_run_on(&self) -> bool {
+    pub fn sessions_run_on(&self, receipt: &Receipt) -> Option<Duration> {
         match self {
-            Self::AwsIdentityCenter(assignment) => !assignment.cut_off_sessions,
-            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => false,
+            Self::AwsIdentityCenter(assignment) if assignment.cut_off_sessions => None,
+            Self::AwsIdentityCenter(_) => Some(session_duration(receipt).unwrap_or(LONGEST_SESSION)),
+            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Context, JobError, Outcome, directory, reconcile_access};
 use crate::{
     domain::{
         access::AccessKey,
-        aws::{self, LONGEST_SESSION},
+        aws,
         catalog::Target,
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
@@ -55,7 +55,7 @@ async fn resolve(
     holder: &Holder,
     configured: &[Target],
 ) -> Result<ResolvedTargets, ProviderError> {
-    let (mut resolved, mut sessions_run_on) = (Vec::new(), None);
+    let (mut resolved, mut receipts) = (Vec::new(), Vec::new());
     for target in configured {
         let provider = provider(ctx, target)?;
         for target in provider.expand(target, ctx.clock.now()).await? {
@@ -65,22 +65,16 @@ async fn resolve(
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };
-            let found = provider.resolve(&work).await?;
-            if target.lets_sessions_run_on() {
-                sessions_run_on = sessions_run_on.max(Some(aws::session_duration(&found.0).unwrap_or(LONGEST_SESSION)));
-            }
+            receipts.push(aws::lasting(provider.resolve(&work).await?.0));
             resolved.push(target);
         }
     }
-    let sessions_run_on = sessions_run_on.map(|longest| longest.as_secs());
-    Ok(ResolvedTargets { configured: configured.to_vec(), resolved, sessions_run_on })
+    Ok(ResolvedTargets { configured: configured.to_vec(), resolved, receipts })
 }
 
-/// What people are told when the cloud does not answer: each target stands for itself, and the worst is assumed.
+/// What people are told when the cloud does not answer: each target stands for itself.
 fn unasked(configured: Vec<Target>) -> ResolvedTargets {
-    let runs_on = configured.iter().any(Target::lets_sessions_run_on);
-    let sessions_run_on = runs_on.then_some(LONGEST_SESSION.as_secs());
-    ResolvedTargets { resolved: configured.clone(), configured, sessions_run_on }
+    ResolvedTargets { resolved: configured.clone(), configured, receipts: Vec::new() }
 }
 
 fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, ProviderError> {

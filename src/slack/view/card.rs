@@ -204,7 +204,7 @@ mod tests {
             asked_at: Timestamp::UNIX_EPOCH,
             decide_by: Timestamp::UNIX_EPOCH,
             verdict,
-            targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets, sessions_run_on: None }),
+            targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets, receipts: Vec::new() }),
             state: RequestState::Awaiting,
         };
         Story { request, approvals: BTreeSet::new(), grant: None, accesses: Vec::new() }

@@ -16,11 +16,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
     access::Access,
-    aws::{self, Caveat},
+    aws::Caveat,
     catalog::{EarlyEnd, Target},
     grant::Grant,
     ids::UserId,
-    request::Request,
+    request::{Request, ResolvedTargets},
 };
 
 /// A request and what came of it.
@@ -47,12 +47,10 @@ impl Story {
 
     /// For how long sessions may run on after the end, going by what the clouds have said so far.
     fn sessions_run_on(&self) -> Option<Duration> {
-        let asked = self.request.targets.as_ref().and_then(|targets| targets.sessions_run_on).map(Duration::from_secs);
-        if self.accesses.is_empty() {
-            return asked;
-        }
-        let run_on = self.accesses.iter().filter(|access| access.target.lets_sessions_run_on());
-        run_on.map(|it| aws::session_duration(&it.receipt).or(asked).unwrap_or(aws::LONGEST_SESSION)).max()
+        let opened = self.accesses.iter().filter_map(|access| access.target.sessions_run_on(&access.receipt)).max();
+        let targets = self.request.targets.iter().filter(|_| self.accesses.is_empty());
+        let asked_for = targets.flat_map(ResolvedTargets::each);
+        opened.or(asked_for.filter_map(|(target, receipt)| target.sessions_run_on(&receipt)).max())
     }
 
     /// What stands in the way of the accesses just now, in words for people.

@@ -7,13 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
 use crate::{
-    domain::aws::{self, SESSION_DURATION},
+    domain::aws::{self, IDENTITY_STORE_ID, INSTANCE_ARN, SESSION_DURATION},
     provider::{Progress, Receipt, Work},
 };
 
 const USER: &str = "user_id";
-const INSTANCE: &str = "instance_arn";
-const STORE: &str = "identity_store_id";
 const OURS: &str = "ours";
 const INTENDED_AT: &str = "intended_at";
 const CREATED: &str = "create_request_id";
@@ -83,7 +81,7 @@ impl Notes {
         let text = |key: &str| receipt.0.get(key).filter(|value| !value.is_empty()).cloned();
         let time = |key: &str| text(key).and_then(|at| at.parse().ok());
         let count = |key: &str| text(key).and_then(|count| count.parse().ok()).unwrap_or_default();
-        let instance = text(INSTANCE).zip(text(STORE)).map(|(arn, store)| Instance { arn, store });
+        let instance = text(INSTANCE_ARN).zip(text(IDENTITY_STORE_ID)).map(|(arn, store)| Instance { arn, store });
         Self {
             user_id: text(USER),
             instance,
@@ -105,8 +103,8 @@ impl Notes {
         let count = |count: u32| (count > 0).then(|| count.to_string());
         let pairs = [
             (USER, self.user_id.clone()),
-            (INSTANCE, self.instance.as_ref().map(|instance| instance.arn.clone())),
-            (STORE, self.instance.as_ref().map(|instance| instance.store.clone())),
+            (INSTANCE_ARN, self.instance.as_ref().map(|instance| instance.arn.clone())),
+            (IDENTITY_STORE_ID, self.instance.as_ref().map(|instance| instance.store.clone())),
             (SESSION_DURATION, self.session.map(|session| session.as_secs().to_string())),
             (OURS, self.ours.then(|| "yes".to_owned())),
             (INTENDED_AT, time(self.intended_at)),
