@@ -171,7 +171,7 @@ impl<W: Write> Sheet<W> {
                     event.actor.clone(),
                     event.kind.clone(),
                     or_empty(subject.map(|about| about.code.as_str())),
-                    or_empty(subject.map(|about| about.requester.as_str())),
+                    subject.map(|about| about.requester.to_string()).unwrap_or_default(),
                     or_empty(subject.map(|about| about.role.as_str())),
                     or_empty(event.request_id.as_deref()),
                     or_empty(event.grant_id.as_deref()),

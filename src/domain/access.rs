@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     audit::Receipt,
     catalog::{Nature, ProviderName, Target},
-    ids::{AccessId, GrantId, UserId},
+    ids::{AccessId, GrantId},
+    principal::Principal,
     request::IllegalTransition,
 };
 
@@ -30,7 +31,7 @@ impl AccessKey {
     /// user that the target names, whoever asks. A session belongs to its grant: the cloud
     /// tells sessions apart by the grant's id, so each grant has a key of its own and none can cut another one off.
     #[must_use]
-    pub fn of(target: &Target, holder: &UserId, grant: GrantId) -> Self {
+    pub fn of(target: &Target, holder: &Principal, grant: GrantId) -> Self {
         let principal = match target.nature() {
             Nature::Assignment => target.principal().map_or_else(|| holder.to_string(), str::to_owned),
             Nature::PerGrant | Nature::Session => grant.to_string(),

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 pub use super::chain::{Broken, Event, GENESIS, Verifier};
 use super::{
     grant::{EndCause, Grant},
-    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName, UserId, WorkloadName},
     policy::{AskRefusal, ReviewRefusal},
+    principal::Principal,
     request::{Denier, Request},
 };
 
@@ -20,6 +21,8 @@ use super::{
 pub enum Actor {
     /// A person.
     Person(UserId),
+    /// A pipeline, by the name the configuration gives it.
+    Workload(WorkloadName),
     /// The bot itself: a deadline, an end, a cloud's answer.
     Jit,
     /// Whoever runs the bot.
@@ -27,13 +30,23 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// One word for tables and exports: the Slack user id, `jit` or `operator`.
+    /// One word for tables and exports: the Slack user id, `workload:` and a name, `jit` or `operator`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn to_word(&self) -> String {
         match self {
-            Self::Person(person) => person.as_str(),
-            Self::Jit => "jit",
-            Self::Operator => "operator",
+            Self::Person(person) => Principal::from(person).to_string(),
+            Self::Workload(name) => Principal::Workload(name.clone()).to_string(),
+            Self::Jit => "jit".to_owned(),
+            Self::Operator => "operator".to_owned(),
+        }
+    }
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Person(person) => Self::Person(person.clone()),
+            Principal::Workload(name) => Self::Workload(name.clone()),
         }
     }
 }
@@ -49,7 +62,7 @@ pub struct Subject {
     /// The short name both share.
     pub code: Code,
     /// Whose access it is.
-    pub requester: UserId,
+    pub requester: Principal,
     /// To what.
     pub role: RoleName,
     /// For how many seconds.

@@ -3,13 +3,18 @@
 //! A catalog is complete and consistent by construction; `config` builds it and reports everything that stands in the
 //! way. It holds no secret, only where one is to be found.
 
-use std::{collections::BTreeMap, num::NonZeroU8, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU8,
+    path::PathBuf,
+    time::Duration,
+};
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{ChannelId, RoleName, UserId},
+    ids::{ChannelId, RoleName, UserId, WorkloadName},
     people::Circle,
 };
 
@@ -22,6 +27,8 @@ pub struct Catalog {
     pub limits: Limits,
     /// Who somebody is elsewhere, where the Slack e-mail address does not say.
     pub aliases: BTreeMap<UserId, Alias>,
+    /// The pipelines that may ask, by name.
+    pub workloads: BTreeMap<WorkloadName, Workload>,
     /// SHA-256 of the files this was read from, in hex: names a policy in the audit trail.
     pub digest: String,
 }
@@ -32,6 +39,15 @@ impl Catalog {
     pub fn role(&self, name: &RoleName) -> Option<&Role> {
         self.roles.get(name)
     }
+}
+
+/// A pipeline that may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// What it is called on cards and on the trail.
+    pub name: WorkloadName,
+    /// What it may ask for.
+    pub roles: BTreeSet<RoleName>,
 }
 
 /// What one person may have open.

@@ -16,7 +16,7 @@ pub struct Event {
     pub seq: i64,
     /// When it happened: microseconds since 1970, UTC.
     pub at: i64,
-    /// Who did it, as [`Actor::as_str`] writes them.
+    /// Who did it, as [`Actor::to_word`] writes them.
     pub actor: String,
     /// The fact's kind, such as `request_made`.
     pub kind: String,
@@ -46,7 +46,7 @@ impl Event {
         let mut event = Self {
             seq,
             at: at.as_microsecond(),
-            actor: actor.as_str().to_owned(),
+            actor: actor.to_word(),
             kind: json["kind"].as_str().unwrap_or_default().to_owned(),
             request_id: subject.map(|about| about.request.to_string()),
             grant_id: subject.and_then(|about| about.grant).map(|grant| grant.to_string()),

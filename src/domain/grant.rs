@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::{Code, GrantId, RequestId, RoleName, UserId},
+    principal::Principal,
     request::IllegalTransition,
 };
 
@@ -18,7 +19,7 @@ pub struct Grant {
     /// Its short name, `GRANT-…`: the request's code.
     pub code: Code,
     /// Who has it.
-    pub holder: UserId,
+    pub holder: Principal,
     /// What they have.
     pub role: RoleName,
     /// Why, in the requester's words; may be empty.

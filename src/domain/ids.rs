@@ -88,6 +88,8 @@ text_id! {
     ChannelId;
     /// A role's name (`prod-deploy`).
     RoleName;
+    /// A pipeline, by the name the configuration gives it (`web-deploy`).
+    WorkloadName;
 }
 
 fn uuid_v7(at: Timestamp, entropy: &dyn Entropy) -> Uuid {

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod job;
 pub mod people;
 pub mod policy;
+pub mod principal;
 pub mod request;
 pub mod text;
 pub mod time;

@@ -11,6 +11,7 @@ use super::{
     catalog::{Catalog, Requesters, Role, Rule},
     ids::{RoleName, UserId},
     people::{Circle, Members},
+    principal::Principal,
     text::visible,
     time::seconds,
 };
@@ -19,7 +20,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// Who asks.
-    pub requester: UserId,
+    pub requester: Principal,
     /// The role as it was typed.
     pub role: RoleName,
     /// For how long; `None` means the role's default.
@@ -142,22 +143,26 @@ pub fn verdict(catalog: &Catalog, ask: &Ask, members: &Members) -> Result<Verdic
     })
 }
 
-/// Whether this person may ask for the role at all.
+/// Whether a person or pipeline may ask for the role at all. What is open to everybody is open to every person; a
+/// pipeline may ask for the roles it is given and no others.
 #[must_use]
-pub fn may_ask(role: &Role, person: &UserId, members: &Members) -> bool {
-    match &role.requesters {
-        Requesters::Everybody => true,
-        Requesters::Only(circle) => circle.contains(person, members),
+pub fn may_ask(catalog: &Catalog, role: &Role, who: &Principal, members: &Members) -> bool {
+    match (who, &role.requesters) {
+        (Principal::Person(_), Requesters::Everybody) => true,
+        (Principal::Person(person), Requesters::Only(circle)) => circle.contains(person, members),
+        (Principal::Workload(name), _) => {
+            catalog.workloads.get(name).is_some_and(|workload| workload.roles.contains(&role.name))
+        }
     }
 }
 
 fn find_role<'a>(catalog: &'a Catalog, ask: &Ask, members: &Members) -> Result<&'a Role, AskRefusal> {
     let Some(role) = catalog.role(&ask.role) else {
-        let open_to_them = catalog.roles.values().filter(|role| may_ask(role, &ask.requester, members));
+        let open_to_them = catalog.roles.values().filter(|role| may_ask(catalog, role, &ask.requester, members));
         let did_you_mean = closest(&ask.role, open_to_them.map(|role| &role.name));
         return Err(AskRefusal::UnknownRole { asked: ask.role.clone(), did_you_mean });
     };
-    if may_ask(role, &ask.requester, members) {
+    if may_ask(catalog, role, &ask.requester, members) {
         Ok(role)
     } else {
         Err(AskRefusal::NotARequester { role: role.name.clone() })
@@ -205,11 +210,13 @@ fn has_ticket(ticket: &regex::Regex, reason: &str) -> bool {
         || reason.split_whitespace().any(|word| ticket.is_match(word) || ticket.is_match(&bare(word)))
 }
 
-fn check_quorum(rule: &Rule, requester: &UserId, members: &Members) -> Result<(), AskRefusal> {
+fn check_quorum(rule: &Rule, requester: &Principal, members: &Members) -> Result<(), AskRefusal> {
     let Some(mut able) = rule.approvers.everybody(members) else {
         return Ok(());
     };
-    if !rule.self_approval {
+    if !rule.self_approval
+        && let Some(requester) = requester.person()
+    {
         able.remove(requester);
     }
     if able.len() < usize::from(rule.approvals.get()) {
@@ -240,8 +247,8 @@ impl Verdict {
     ///
     /// # Errors
     /// With the rule that forbids it.
-    pub fn may_review(&self, person: &UserId, requester: &UserId, members: &Members) -> Result<(), ReviewRefusal> {
-        if person == requester && !self.self_approval {
+    pub fn may_review(&self, person: &UserId, requester: &Principal, members: &Members) -> Result<(), ReviewRefusal> {
+        if requester.is(person) && !self.self_approval {
             return Err(ReviewRefusal::OwnRequest);
         }
         if !self.approvers.contains(person, members) {
@@ -252,7 +259,7 @@ impl Verdict {
 
     /// The stricter of the frozen verdict and today's: whoever counts must be named by both, and both quorums hold.
     #[must_use]
-    pub fn tally(&self, today: &Self, requester: &UserId, approvals: &BTreeSet<UserId>, members: &Members) -> Tally {
+    pub fn tally(&self, today: &Self, requester: &Principal, approvals: &BTreeSet<UserId>, members: &Members) -> Tally {
         let counts = |person: &&UserId| {
             [self, today].iter().all(|verdict| verdict.may_review(person, requester, members).is_ok())
         };

@@ -10,6 +10,7 @@ use super::{
     catalog::Target,
     ids::{Code, GrantId, RequestId, RoleName, UserId},
     policy::{AskRefusal, Verdict},
+    principal::Principal,
 };
 
 /// Somebody's wish for a role, for a duration, with a reason.
@@ -20,7 +21,7 @@ pub struct Request {
     /// Its short name, `REQ-…`.
     pub code: Code,
     /// Who asks.
-    pub requester: UserId,
+    pub requester: Principal,
     /// For what.
     pub role: RoleName,
     /// Why, in the requester's words; may be empty.

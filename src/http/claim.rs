@@ -116,7 +116,7 @@ async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>, Credential
         target: claim.access.target.clone(),
         grant: claim.grant.id,
         holder: Holder {
-            user: claim.grant.holder.clone(),
+            who: claim.grant.holder.clone(),
             email: claim.person.as_ref().and_then(|person| person.email.clone()),
             aws_identity_center: None,
         },

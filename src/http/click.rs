@@ -125,9 +125,9 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
             Ok(request) => answer::denied(&request),
             Err(refused) => Message::paragraph(refusal::review(&refused)),
         }),
-        Button::End(id) => Done::Told(ended(end::give_back(tx, env, by, id).await?)),
+        Button::End(id) => Done::Told(ended(end::give_back(tx, env, &by.into(), id).await?)),
         Button::Revoke(id) => Done::Told(ended(end::revoke(tx, env, by, id).await?)),
-        Button::Claim(id) => match claim::link(tx, env, by, id).await? {
+        Button::Claim(id) => match claim::link(tx, env, &by.into(), id).await? {
             Ok(links) => Done::Links(links),
             Err(refused) => Done::Told(Message::paragraph(refusal::claim(&refused))),
         },

@@ -11,6 +11,7 @@ use crate::{
         catalog::{Catalog, Requesters},
         ids::UserGroupId,
         policy::Ask,
+        principal::Principal,
     },
     job::directory,
     slack::{
@@ -46,6 +47,7 @@ pub async fn answer(app: &Arc<App>, command: SlashCommand) -> Message {
 
 async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreError> {
     let SlashCommand { user, slash, command, delivery, .. } = command;
+    let user = Principal::Person(user);
     let command = match command {
         Ok(command) => command,
         Err(what) => return Ok(Message::paragraph(refusal::misunderstood(&what, &slash))),
@@ -134,7 +136,9 @@ fn groups_for(catalog: &Catalog, ask: &Ask) -> BTreeSet<UserGroupId> {
     };
     match &role.requesters {
         Requesters::Everybody => BTreeSet::new(),
-        Requesters::Only(circle) if circle.users.contains(&ask.requester) => BTreeSet::new(),
+        Requesters::Only(circle) if ask.requester.person().is_some_and(|who| circle.users.contains(who)) => {
+            BTreeSet::new()
+        }
         Requesters::Only(circle) => circle.user_groups.clone(),
     }
 }

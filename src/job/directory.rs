@@ -9,6 +9,7 @@ use crate::{
     domain::{
         ids::{UserGroupId, UserId},
         people::{Members, Person},
+        principal::Principal,
     },
     provider::Holder,
     slack::client::SlackError,
@@ -55,11 +56,14 @@ async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError
 }
 
 /// Who the holder of a grant is, in Slack and where the configuration says more.
-pub(super) async fn holder_in_clouds(ctx: &Context, user: &UserId, attempts: u32) -> Result<Holder, JobError> {
+pub(super) async fn holder_in_clouds(ctx: &Context, who: &Principal, attempts: u32) -> Result<Holder, JobError> {
+    let Principal::Person(user) = who else {
+        return Ok(Holder { who: who.clone(), email: None, aws_identity_center: None });
+    };
     let person = holder(ctx, user, attempts).await?;
     let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
     let email = person.and_then(|person| person.email);
-    Ok(Holder { user: user.clone(), email, aws_identity_center: alias.aws_identity_center })
+    Ok(Holder { who: who.clone(), email, aws_identity_center: alias.aws_identity_center })
 }
 
 /// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no

@@ -133,7 +133,7 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
     let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
-    let holder = Holder { user: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             confirm_gone(ctx, owed, receipt, tidy_at).await?;

@@ -61,7 +61,7 @@ async fn resolve(
         for target in provider.expand(target, ctx.clock.now()).await? {
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
-            let key = AccessKey::of(&target, &holder.user, grant);
+            let key = AccessKey::of(&target, &holder.who, grant);
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     access::AccessKey,
     catalog::{ProviderName, SecretRef, Target},
-    ids::{GrantId, UserId},
+    ids::GrantId,
+    principal::Principal,
 };
 
 pub mod aws;
@@ -80,9 +81,9 @@ pub struct Work {
 /// The holder of a grant, as clouds may need to know them.
 #[derive(Debug, Clone)]
 pub struct Holder {
-    /// The Slack user.
-    pub user: UserId,
-    /// The e-mail address in Slack, when the app may read it.
+    /// Who it is.
+    pub who: Principal,
+    /// The e-mail address in Slack, when it is a person and the app may read it.
     pub email: Option<String>,
     /// The user name in the AWS identity store, where the configuration says it (`person.aws_identity_center`).
     pub aws_identity_center: Option<String>,

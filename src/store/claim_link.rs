@@ -7,10 +7,7 @@ use super::{
     StoreError, Tx,
     row::{id, micros, moment, moment_or_none, unknown},
 };
-use crate::domain::{
-    audit::Purpose,
-    ids::{AccessId, UserId},
-};
+use crate::domain::{audit::Purpose, ids::AccessId, principal::Principal};
 
 /// A link that lets its bearer claim credentials once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +15,7 @@ pub struct ClaimLink {
     /// What it opens.
     pub access: AccessId,
     /// Who asked for it.
-    pub holder: UserId,
+    pub holder: Principal,
     /// In what form the credentials are handed over.
     pub purpose: Purpose,
     /// Not usable from then on.
@@ -38,7 +35,7 @@ impl Tx {
         )
         .bind(hash(token))
         .bind(link.access.to_string())
-        .bind(link.holder.as_str())
+        .bind(link.holder.to_string())
         .bind(purpose_name(link.purpose))
         .bind(micros(link.expires_at))
         .execute(&mut *self.conn)
@@ -60,7 +57,7 @@ impl Tx {
         row.map(|(access, holder, purpose, expires_at, used_at)| {
             Ok(ClaimLink {
                 access: id("claim_link", &access)?,
-                holder: UserId(holder),
+                holder: holder.into(),
                 purpose: match purpose.as_str() {
                     "shell" => Purpose::Shell,
                     "console" => Purpose::Console,

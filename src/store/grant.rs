@@ -8,7 +8,8 @@ use super::{
 };
 use crate::domain::{
     grant::{Grant, GrantState},
-    ids::{Code, GrantId, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName},
+    principal::Principal,
 };
 
 #[derive(sqlx::FromRow)]
@@ -40,7 +41,7 @@ impl Tx {
         .bind(grant.id.to_string())
         .bind(grant.request.to_string())
         .bind(grant.code.as_str())
-        .bind(grant.holder.as_str())
+        .bind(grant.holder.to_string())
         .bind(grant.role.as_str())
         .bind(&grant.reason)
         .bind(json("grant_", &grant.approvers)?)
@@ -95,15 +96,15 @@ impl Tx {
         row.map(Row::read).transpose()
     }
 
-    /// What this person holds that is not over yet, the one that ends first first.
+    /// What this person or pipeline holds that is not over yet, the one that ends first first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open_grants_of(&mut self, person: &UserId) -> Result<Vec<Grant>, StoreError> {
+    pub async fn open_grants_of(&mut self, who: &Principal) -> Result<Vec<Grant>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "select * from grant_ where holder = $1 and state in ('applying', 'active', 'ending') order by ends_at",
         )
-        .bind(person.as_str())
+        .bind(who.to_string())
         .fetch_all(&mut *self.conn)
         .await?;
         rows.into_iter().map(Row::read).collect()
@@ -144,7 +145,7 @@ impl Row {
             id: id("grant_", &self.id)?,
             request: id("grant_", &self.request_id)?,
             code: Code::parse(&self.code).ok_or_else(|| StoreError::corrupt("grant_", &self.code))?,
-            holder: UserId(self.holder),
+            holder: self.holder.into(),
             role: RoleName(self.role),
             reason: self.reason,
             approvers: from_json("grant_", &self.approvers)?,

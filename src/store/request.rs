@@ -10,6 +10,7 @@ use super::{
 };
 use crate::domain::{
     ids::{Code, RequestId, RoleName, UserId},
+    principal::Principal,
     request::{Request, RequestState, ResolvedTargets},
 };
 
@@ -59,7 +60,7 @@ impl Tx {
         )
         .bind(request.id.to_string())
         .bind(request.code.as_str())
-        .bind(request.requester.as_str())
+        .bind(request.requester.to_string())
         .bind(request.role.as_str())
         .bind(&request.reason)
         .bind(micros(request.asked_at))
@@ -104,26 +105,26 @@ impl Tx {
         row.map(Row::read).transpose()
     }
 
-    /// What this person has asked for that awaits a decision, oldest first.
+    /// What this person or pipeline has asked for that awaits a decision, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn awaiting_requests_of(&mut self, person: &UserId) -> Result<Vec<Request>, StoreError> {
+    pub async fn awaiting_requests_of(&mut self, who: &Principal) -> Result<Vec<Request>, StoreError> {
         let rows: Vec<Row> =
             sqlx::query_as("select * from request where requester = $1 and state = 'awaiting' order by asked_at")
-                .bind(person.as_str())
+                .bind(who.to_string())
                 .fetch_all(&mut *self.conn)
                 .await?;
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// How many requests this person has made since `since`.
+    /// How many requests this person or pipeline has made since `since`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn count_requests_since(&mut self, person: &UserId, since: Timestamp) -> Result<u32, StoreError> {
+    pub async fn count_requests_since(&mut self, who: &Principal, since: Timestamp) -> Result<u32, StoreError> {
         let (count,): (i64,) = sqlx::query_as("select count(*) from request where requester = $1 and asked_at > $2")
-            .bind(person.as_str())
+            .bind(who.to_string())
             .bind(micros(since))
             .fetch_one(&mut *self.conn)
             .await?;
@@ -230,7 +231,7 @@ impl Row {
         Ok(Request {
             id: id("request", &self.id)?,
             code: Code::parse(&self.code).ok_or_else(|| StoreError::corrupt("request", &self.code))?,
-            requester: UserId(self.requester),
+            requester: self.requester.into(),
             role: RoleName(self.role),
             reason: self.reason,
             asked_at: moment("request", self.asked_at)?,

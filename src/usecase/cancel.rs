@@ -4,7 +4,8 @@ use super::{Env, lapse, review};
 use crate::{
     domain::{
         audit::{Actor, Attempt, AttemptRefusal, Fact, Subject},
-        ids::{Code, UserId},
+        ids::Code,
+        principal::Principal,
         request::{Request, RequestEvent, RequestState},
     },
     store::{StoreError, Tx},
@@ -25,12 +26,17 @@ pub enum Refused {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn cancel(tx: &mut Tx, env: &Env, by: &UserId, code: &Code) -> Result<Result<Request, Refused>, StoreError> {
+pub async fn cancel(
+    tx: &mut Tx,
+    env: &Env,
+    by: &Principal,
+    code: &Code,
+) -> Result<Result<Request, Refused>, StoreError> {
     let Some(request) = tx.lookup_request_by_code(code).await? else {
         return Ok(Err(Refused::Unknown));
     };
     let request = lapse::if_overdue(tx, env, request).await?;
-    let actor = Actor::Person(by.clone());
+    let actor = Actor::from(by);
     let refuse = |refusal| Fact::AttemptRefused { about: Subject::from(&request), attempt: Attempt::Cancel, refusal };
     if request.requester != *by {
         tx.record(env.now, &actor, &refuse(AttemptRefusal::NotTheirs)).await?;

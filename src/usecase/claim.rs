@@ -13,8 +13,9 @@ use crate::{
         audit::{Actor, Attempt, AttemptRefusal, Fact, Purpose, Subject},
         catalog::Nature,
         grant::Grant,
-        ids::{GrantId, UserId},
+        ids::GrantId,
         people::Person,
+        principal::Principal,
     },
     store::{ClaimLink, StoreError, Tx},
 };
@@ -74,11 +75,16 @@ pub enum Refused {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn link(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<Result<Vec<Link>, Refused>, StoreError> {
+pub async fn link(
+    tx: &mut Tx,
+    env: &Env,
+    by: &Principal,
+    id: GrantId,
+) -> Result<Result<Vec<Link>, Refused>, StoreError> {
     let Some(grant) = tx.lookup_grant(id).await? else {
         return Ok(Err(Refused::Unknown));
     };
-    let actor = Actor::Person(by.clone());
+    let actor = Actor::from(by);
     if grant.holder != *by {
         record_refusal(tx, env, &actor, &grant, AttemptRefusal::NotTheirs).await?;
         return Ok(Err(Refused::NotTheirs(grant)));
@@ -106,7 +112,7 @@ async fn make(
     tx: &mut Tx,
     env: &Env,
     access: &Access,
-    holder: &UserId,
+    holder: &Principal,
     purpose: Purpose,
     lifetime: SignedDuration,
 ) -> Result<Token, StoreError> {
@@ -149,7 +155,7 @@ pub async fn begin(
     };
     let access = tx.load_access(link.access).await?;
     let grant = tx.load_grant(access.grant).await?;
-    let actor = Actor::Person(link.holder.clone());
+    let actor = Actor::from(&link.holder);
     if !tx.spend_claim_link(token, env.now).await? {
         record_refusal(tx, env, &actor, &grant, AttemptRefusal::LinkSpent).await?;
         return Ok(Err(Refused::LinkSpent));
@@ -159,7 +165,10 @@ pub async fn begin(
         return Ok(Err(Refused::Over(grant)));
     }
     tx.extend_sessions(access.id, env.now + LONGEST_SESSION + MINTING).await?;
-    let person = tx.lookup_person(&grant.holder).await?;
+    let person = match grant.holder.person() {
+        Some(person) => tx.lookup_person(person).await?,
+        None => None,
+    };
     let until = grant.ends_at;
     Ok(Ok(Claim { grant, access, person, purpose, until }))
 }
@@ -175,7 +184,7 @@ pub async fn finish(
     claim: &Claim,
     access_key_id: String,
 ) -> Result<Result<Token, Refused>, StoreError> {
-    let actor = Actor::Person(claim.grant.holder.clone());
+    let actor = Actor::from(&claim.grant.holder);
     let grant = tx.load_grant(claim.grant.id).await?;
     if !grant.covers(env.now) {
         record_refusal(tx, env, &actor, &grant, AttemptRefusal::TooLate).await?;
@@ -197,7 +206,7 @@ pub async fn finish(
 /// # Errors
 /// When the store fails.
 pub async fn fail(tx: &mut Tx, env: &Env, claim: &Claim, why: String) -> Result<(), StoreError> {
-    let actor = Actor::Person(claim.grant.holder.clone());
+    let actor = Actor::from(&claim.grant.holder);
     record_refusal(tx, env, &actor, &claim.grant, AttemptRefusal::Cloud { why }).await
 }
 

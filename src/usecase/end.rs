@@ -8,6 +8,7 @@ use crate::{
         grant::{EndCause, Grant, GrantEvent, GrantState},
         ids::{Code, GrantId, UserId},
         job::Job,
+        principal::Principal,
     },
     store::{StoreError, Tx},
 };
@@ -27,7 +28,12 @@ pub enum Refused {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn give_back(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<Result<Grant, Refused>, StoreError> {
+pub async fn give_back(
+    tx: &mut Tx,
+    env: &Env,
+    by: &Principal,
+    id: GrantId,
+) -> Result<Result<Grant, Refused>, StoreError> {
     let Some(grant) = tx.lookup_grant(id).await? else {
         return Ok(Err(Refused::Unknown));
     };
@@ -42,7 +48,7 @@ pub async fn give_back(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Resu
 pub async fn give_back_by_code(
     tx: &mut Tx,
     env: &Env,
-    by: &UserId,
+    by: &Principal,
     code: &Code,
 ) -> Result<Result<Grant, Refused>, StoreError> {
     match tx.lookup_grant_by_code(code).await? {
@@ -61,21 +67,21 @@ pub async fn revoke(tx: &mut Tx, env: &Env, by: &UserId, id: GrantId) -> Result<
     };
     let verdict = tx.load_request(grant.request).await?.verdict;
     let members = env.members(tx).await?;
-    let theirs = grant.holder == *by || verdict.approvers.contains(by, &members);
-    let cause = if grant.holder == *by { EndCause::GivenBack } else { EndCause::Revoked { by: by.clone() } };
-    end_early(tx, env, by, grant, theirs, Attempt::Revoke, cause).await
+    let theirs = grant.holder.is(by) || verdict.approvers.contains(by, &members);
+    let cause = if grant.holder.is(by) { EndCause::GivenBack } else { EndCause::Revoked { by: by.clone() } };
+    end_early(tx, env, &by.into(), grant, theirs, Attempt::Revoke, cause).await
 }
 
 async fn end_early(
     tx: &mut Tx,
     env: &Env,
-    by: &UserId,
+    by: &Principal,
     grant: Grant,
     theirs: bool,
     attempt: Attempt,
     cause: EndCause,
 ) -> Result<Result<Grant, Refused>, StoreError> {
-    let actor = Actor::Person(by.clone());
+    let actor = Actor::from(by);
     let refuse = |refusal| Fact::AttemptRefused { about: Subject::from(&grant), attempt, refusal };
     if !theirs {
         tx.record(env.now, &actor, &refuse(AttemptRefusal::NotTheirs)).await?;

@@ -7,9 +7,10 @@ use crate::{
     domain::{
         audit::{Actor, Fact, Subject},
         catalog::Limits,
-        ids::{CardId, RequestId, UserId},
+        ids::{CardId, RequestId},
         job::Job,
         policy::{self, Ask, AskRefusal, Verdict},
+        principal::Principal,
         request::{Denier, Request, RequestState, ResolvedTargets},
     },
     store::{CardKind, StoreError, Tx},
@@ -24,7 +25,7 @@ pub async fn request(tx: &mut Tx, env: &Env, ask: Ask) -> Result<Result<Request,
         Ok(verdict) => keep(tx, env, ask, verdict).await.map(Ok),
         Err(refusal) => {
             let fact = Fact::AskRefused { role: ask.role, reason: ask.reason, refusal: refusal.clone() };
-            tx.record(env.now, &Actor::Person(ask.requester), &fact).await?;
+            tx.record(env.now, &Actor::from(&ask.requester), &fact).await?;
             Ok(Err(refusal))
         }
     }
@@ -42,7 +43,7 @@ async fn judge(tx: &mut Tx, env: &Env, ask: &Ask) -> Result<Result<Verdict, AskR
     })
 }
 
-async fn over_limit(tx: &mut Tx, env: &Env, who: &UserId, limits: Limits) -> Result<Option<AskRefusal>, StoreError> {
+async fn over_limit(tx: &mut Tx, env: &Env, who: &Principal, limits: Limits) -> Result<Option<AskRefusal>, StoreError> {
     let pending = tx.awaiting_requests_of(who).await?.iter().filter(|request| env.now < request.decide_by).count();
     if pending >= limits.pending_per_person as usize {
         return Ok(Some(AskRefusal::TooManyPending { limit: limits.pending_per_person }));
@@ -74,7 +75,7 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
         decide_by: request.decide_by,
         policy: request.verdict.policy.clone(),
     };
-    tx.record(env.now, &Actor::Person(request.requester.clone()), &fact).await?;
+    tx.record(env.now, &Actor::from(&request.requester), &fact).await?;
     tx.enqueue(&Job::LapseRequest(id), request.decide_by).await?;
     let targets = env.catalog.role(&request.role).map(|role| role.targets.as_slice()).unwrap_or_default();
     match targets.iter().find(|target| target.needs_resolving()) {

@@ -75,8 +75,11 @@ pub(super) async fn close(
     tx.drop_job(&Job::LapseRequest(request.id)).await?;
     let withdrawn = matches!(state, RequestState::Cancelled { .. });
     if !withdrawn {
-        let requester = ChannelId(request.requester.0.clone());
-        tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Holder, request.id, &requester).await?;
+        // A pipeline reads no direct messages: it asks the API.
+        if let Some(person) = request.requester.person() {
+            let person = ChannelId(person.0.clone());
+            tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Holder, request.id, &person).await?;
+        }
     }
     tx.refresh_cards(request.id, env.now).await?;
     request.state = state;

@@ -50,8 +50,8 @@ impl Story {
     /// A new grant of this target.
     fn grant(&self, target: Target) -> Work {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
-        let holder = Holder { user: "U0AAAA1".into(), email: None, aws_identity_center: None };
-        let key = AccessKey::of(&target, &holder.user, grant);
+        let holder = Holder { who: "U0AAAA1".into(), email: None, aws_identity_center: None };
+        let key = AccessKey::of(&target, &holder.who, grant);
         Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
     }
 

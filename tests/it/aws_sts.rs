@@ -61,8 +61,8 @@ impl Story {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
         let target = Target::AwsSts(self.target.clone());
         let holder =
-            Holder { user: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
-        let key = AccessKey::of(&target, &holder.user, grant);
+            Holder { who: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
+        let key = AccessKey::of(&target, &holder.who, grant);
         Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
     }
 

@@ -238,7 +238,7 @@ async fn nothing_is_claimed_before_the_cloud_has_confirmed() {
       AWS gets too many calls to allow AssumeRole now (AWS request id f0f0f0f0-1111-2222-3333-444444444444)
       GRANT-CODE · approved by @approver
     ");
-    let (env, holder, grant) = (world.app.ctx.env(), user(&requester), world.grant().await.id);
+    let (env, holder, grant) = (world.app.ctx.env(), user(&requester).into(), world.grant().await.id);
     let refused =
         world.does(move |tx| Box::pin(async move { claim::link(tx, &env, &holder, grant).await })).await.unwrap_err();
     assert!(matches!(refused, claim::Refused::NotYet(_)), "{refused:?}");

@@ -13,7 +13,7 @@ use crate::harness::aws::{
 };
 
 fn holder(email: Option<&str>, name: Option<&str>) -> Holder {
-    Holder { user: "U0AAAA1".into(), email: email.map(Into::into), aws_identity_center: name.map(Into::into) }
+    Holder { who: "U0AAAA1".into(), email: email.map(Into::into), aws_identity_center: name.map(Into::into) }
 }
 
 #[tokio::test]

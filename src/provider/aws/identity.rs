@@ -22,14 +22,14 @@ pub(super) fn deny_policy_name(grant: GrantId) -> String {
 }
 
 /// Who CloudTrail says is behind the session, also after it went on to further roles: the e-mail address, or the Slack
-/// user when there is none, in the letters that STS takes.
+/// user or the pipeline when there is none, in the letters that STS takes.
 pub(super) fn source_identity(holder: &Holder) -> String {
     holder
         .email
         .iter()
-        .map(String::as_str)
-        .chain([holder.user.as_str()])
-        .map(fit)
+        .cloned()
+        .chain([holder.who.to_string()])
+        .map(|name| fit(&name))
         .find(|name| name.len() >= SHORTEST_NAME)
         .unwrap_or_else(|| "jit-unknown".to_owned())
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn holder(email: Option<&str>) -> Holder {
-        Holder { user: "U0AAAA1".into(), email: email.map(str::to_owned), aws_identity_center: None }
+        Holder { who: "U0AAAA1".into(), email: email.map(str::to_owned), aws_identity_center: None }
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_slack_says_is_made_to_fit(email in any::<Option<String>>(), user in any::<String>()) {
-            let name = source_identity(&Holder { user: user.as_str().into(), email, aws_identity_center: None });
+            let name = source_identity(&Holder { who: user.as_str().into(), email, aws_identity_center: None });
             prop_assert!((2..=64).contains(&name.len()));
             prop_assert!(name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_+=,.@-".contains(&letter)));
         }

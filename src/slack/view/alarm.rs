@@ -55,7 +55,7 @@ fn heading(grant: &Grant, stuck: &[&Access], nth: u16) -> Draft {
 }
 
 fn whose(grant: &Grant) -> String {
-    format!("{} to *{}*", words::person(&grant.holder), words::escape(grant.role.as_str()))
+    format!("{} to *{}*", words::principal(&grant.holder), words::escape(grant.role.as_str()))
 }
 
 fn detail(access: &Access) -> String {

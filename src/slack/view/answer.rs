@@ -191,7 +191,11 @@ fn counted(request: &Request, tally: &Tally, by: &UserId) -> String {
 /// A click on Deny.
 #[must_use]
 pub fn denied(request: &Request) -> Message {
-    Message::paragraph(format!("You denied {}. I tell {}.", request.code.request(), words::person(&request.requester)))
+    Message::paragraph(format!(
+        "You denied {}. I tell {}.",
+        request.code.request(),
+        words::principal(&request.requester)
+    ))
 }
 
 /// A click on Get credentials: one private link for each thing to claim.

@@ -21,7 +21,7 @@ pub fn card(story: &Story) -> Message {
     let draft = Draft::default()
         .say(format!(
             "{} asks for *{}* for *{}*",
-            words::person(&request.requester),
+            words::principal(&request.requester),
             words::escape(request.role.as_str()),
             time::short(request.duration()),
         ))
@@ -123,7 +123,7 @@ pub(super) fn aftermath(draft: Draft, story: &Story, grant: &Grant) -> Draft {
 pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
     match cause {
         EndCause::Expired => "its time is over".to_owned(),
-        EndCause::GivenBack => format!("{} gave it back", words::person(&grant.holder)),
+        EndCause::GivenBack => format!("{} gave it back", words::principal(&grant.holder)),
         EndCause::Revoked { by } => format!("{} revoked it", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }

@@ -57,7 +57,10 @@ pub fn line(event: &Event) -> String {
 }
 
 fn actor(name: &str) -> String {
-    if name.starts_with(['U', 'W']) { words::person(&name.into()) } else { words::escape(name) }
+    match name {
+        "jit" | "operator" => name.to_owned(),
+        who => words::principal(&who.into()),
+    }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each kind of event")]
@@ -186,7 +189,7 @@ fn grant_name(about: &Subject) -> String {
 }
 
 fn holder(about: &Subject) -> String {
-    format!("*{}* of {}", words::escape(about.role.as_str()), words::person(&about.requester))
+    format!("*{}* of {}", words::escape(about.role.as_str()), words::principal(&about.requester))
 }
 
 fn why(reason: &str) -> String {
@@ -196,7 +199,7 @@ fn why(reason: &str) -> String {
 fn wish(about: &Subject) -> String {
     format!(
         "{}, *{}* for {}{}",
-        words::person(&about.requester),
+        words::principal(&about.requester),
         words::escape(about.role.as_str()),
         time::short(Duration::from_secs(about.seconds)),
         why(&about.reason)
@@ -233,7 +236,7 @@ fn attempt_refusal(refusal: &AttemptRefusal) -> String {
 fn cause_words(about: &Subject, cause: &EndCause) -> String {
     match cause {
         EndCause::Expired => "its time is over".to_owned(),
-        EndCause::GivenBack => format!("given back by {}", words::person(&about.requester)),
+        EndCause::GivenBack => format!("given back by {}", words::principal(&about.requester)),
         EndCause::Revoked { by } => format!("revoked by {}", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }

@@ -141,7 +141,7 @@ pub fn cancel(refused: &cancel::Refused) -> String {
         cancel::Refused::Unknown => "There is no request of that name. `/jit status` shows yours.".to_owned(),
         cancel::Refused::NotTheirs(request) => {
             let name = request.code.request();
-            format!("{name} is the request of {}: only they can withdraw it.", words::person(&request.requester))
+            format!("{name} is the request of {}: only they can withdraw it.", words::principal(&request.requester))
         }
         cancel::Refused::TooLate(request) => format!("{} {}.", request.code.request(), outcome(request)),
     }
@@ -180,7 +180,7 @@ pub fn claim(refused: &claim::Refused) -> String {
             format!(
                 "{} belongs to {}: only they can claim its credentials.",
                 grant.code.grant(),
-                words::person(&grant.holder)
+                words::principal(&grant.holder)
             )
         }
         claim::Refused::NotYet(grant) => {

@@ -10,6 +10,7 @@ use crate::{
         ids::{UserGroupId, UserId},
         people::Circle,
         policy::Verdict,
+        principal::Principal,
         text::visible,
         time,
     },
@@ -76,6 +77,15 @@ pub fn person(id: &UserId) -> String {
     format!("<@{}>", escape(id.as_str()))
 }
 
+/// A person, or a pipeline by its name.
+#[must_use]
+pub fn principal(principal: &Principal) -> String {
+    match principal {
+        Principal::Person(id) => person(id),
+        Principal::Workload(name) => format!("the pipeline *{}*", escape(name.as_str())),
+    }
+}
+
 /// Several people.
 #[must_use]
 pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
@@ -84,9 +94,11 @@ pub fn people<'a>(ids: impl IntoIterator<Item = &'a UserId>) -> String {
 
 /// Who may decide what `requester` asked: the approvers, without the requester where nobody approves themselves.
 #[must_use]
-pub fn deciders(verdict: &Verdict, requester: &UserId) -> String {
+pub fn deciders(verdict: &Verdict, requester: &Principal) -> String {
     let mut able = verdict.approvers.clone();
-    if !verdict.self_approval {
+    if !verdict.self_approval
+        && let Some(requester) = requester.person()
+    {
         able.users.remove(requester);
     }
     circle(&able)

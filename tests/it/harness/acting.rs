@@ -38,7 +38,7 @@ impl World {
     /// The newest request of somebody that awaits its decision.
     pub async fn awaiting(&self, person: &Person) -> Request {
         let id = UserId(person.id().to_owned());
-        let mut requests = self.read(|tx| Box::pin(async move { tx.awaiting_requests_of(&id).await })).await;
+        let mut requests = self.read(|tx| Box::pin(async move { tx.awaiting_requests_of(&id.into()).await })).await;
         requests.pop().expect("a request that awaits its decision")
     }
 

@@ -159,6 +159,11 @@ pub(super) fn short(permission_set_arn: &str) -> &str {
 
 fn nobody(holder: &Holder) -> String {
     match (&holder.aws_identity_center, &holder.email) {
+        _ if holder.who.person().is_none() => {
+            "a pipeline has no user in Identity Center: give it a role with an aws-sts \
+             target, whose credentials it can claim"
+                .to_owned()
+        }
         (Some(name), _) => format!(
             "there is no user {name} in Identity Center: mend person.aws_identity_center, or have the user made there"
         ),
@@ -169,7 +174,7 @@ fn nobody(holder: &Holder) -> String {
         (None, None) => format!(
             "Slack does not tell the e-mail address of {}, so they cannot be found in Identity Center: allow the app \
              users:read.email, or set person.aws_identity_center to their user name",
-            holder.user
+            holder.who
         ),
     }
 }

@@ -87,8 +87,8 @@ impl Story {
 
     pub fn access_to(&self, account: &str) -> Access {
         let (grant, target) = (GrantId::new(self.clock.now(), &self.entropy), self.target(account));
-        let holder = Holder { user: "U0AAAA1".into(), email: Some(self.email.clone()), aws_identity_center: None };
-        let key = AccessKey::of(&target, &holder.user, grant);
+        let holder = Holder { who: "U0AAAA1".into(), email: Some(self.email.clone()), aws_identity_center: None };
+        let key = AccessKey::of(&target, &holder.who, grant);
         let (receipt, siblings, now) = (Receipt::default(), Vec::new(), self.clock.now());
         Access { work: Work { key, target, grant, holder, receipt, siblings, now }, notes: Vec::new() }
     }
