@@ -89,10 +89,9 @@ pub async fn run() -> Center {
     drop(bot);
 
     let lookup = Lookup::connect(endpoint.as_str()).await;
-    let set_name = cloud.permission_set_name(&set).await;
-    lookup.approve(account, &set_name, &name).await;
+    lookup.approve(account, &set, &name).await;
     let approve = counted.since();
-    lookup.revoke(account, &set_name, &name).await;
+    lookup.revoke(account, &set, &name).await;
     let lookup = Steps { request: Vec::new(), approve, revoke: counted.since() };
     let warm = rounds.pop().expect("two rounds");
     Center { cold: rounds.pop().expect("two rounds"), warm, lookup }

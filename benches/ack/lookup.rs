@@ -78,6 +78,7 @@ impl Lookup {
         found
     }
 
+    /// Goes through all of them, as one has to who knows the name alone.
     async fn find_set(&self, instance: &str, wanted: &str) -> Option<String> {
         let mut pages = self.sso.list_permission_sets().instance_arn(instance).into_paginator().page_size(100).send();
         let mut found = None;
@@ -85,8 +86,8 @@ impl Lookup {
             for arn in page.expect("moto lists them").permission_sets() {
                 let set = self.sso.describe_permission_set().instance_arn(instance).permission_set_arn(arn).send();
                 let set = set.await.expect("moto knows it");
-                let name = set.permission_set().and_then(|it| it.name());
-                found = found.or(name.filter(|name| *name == wanted).map(|_| arn.clone()));
+                let arn = set.permission_set().and_then(|it| it.permission_set_arn());
+                found = found.or(arn.filter(|arn| *arn == wanted).map(str::to_owned));
             }
         }
         found

@@ -14,6 +14,7 @@ use crate::{
         audit::{Actor, Drift, Fact, Subject},
         catalog::{Nature, ProviderName, Target},
         grant::Grant,
+        ids::GrantId,
         job::Job,
     },
     provider::{ErrorKind, Live, ProviderError},
@@ -67,16 +68,17 @@ pub(super) async fn run(ctx: &Context) -> Result<Outcome, JobError> {
 /// # Errors
 /// When the store fails. A cloud that does not answer stands in the plan, and nothing of it is changed.
 pub async fn plan(ctx: &Context) -> Result<Plan, StoreError> {
-    let held = ctx.store.read(|tx| Box::pin(async move { held(tx).await })).await?;
     let now = ctx.clock.now();
+    let mut held = ctx.store.read(|tx| Box::pin(async move { held(tx, now - OURS_FOR).await })).await?;
     let mut plan = Plan::default();
     for (name, targets) in managed(ctx, &held, &mut plan).await {
         let Some(provider) = ctx.tools.load().providers.get(&name).cloned() else { continue };
         plan.managed += targets.len();
         match provider.inventory(&targets).await {
             Ok(live) => {
-                let held: Vec<Held> = held.iter().filter(|it| it.access.key.provider == name).cloned().collect();
-                compare(&mut plan, live, &held, now);
+                held.extend(earlier(ctx, &live, &held).await?);
+                let ours: Vec<&Held> = held.iter().filter(|it| it.access.key.provider == name).collect();
+                compare(&mut plan, &live, &ours, now);
             }
             Err(error) => plan.unanswered.push(error.message),
         }
@@ -84,11 +86,30 @@ pub async fn plan(ctx: &Context) -> Result<Plan, StoreError> {
     Ok(plan)
 }
 
-async fn held(tx: &mut Tx) -> Result<Vec<Held>, StoreError> {
+/// What may be in a cloud, or was until a while ago.
+async fn held(tx: &mut Tx, since: Timestamp) -> Result<Vec<Held>, StoreError> {
     let mut held = Vec::new();
-    for access in tx.all_accesses().await? {
+    for access in tx.accesses_since(since).await? {
         let grant = tx.load_grant(access.grant).await?;
         held.push(Held { access, grant });
+    }
+    Ok(held)
+}
+
+/// What belongs to grants that ended long ago and has turned up: it names them itself.
+async fn earlier(ctx: &Context, live: &[Live], held: &[Held]) -> Result<Vec<Held>, StoreError> {
+    let known: BTreeSet<GrantId> = held.iter().map(|held| held.grant.id).collect();
+    let named: BTreeSet<GrantId> = live.iter().filter_map(|live| live.grant).collect();
+    let unknown: Vec<GrantId> = named.difference(&known).copied().collect();
+    ctx.store.read(|tx| Box::pin(async move { held_by(tx, unknown).await })).await
+}
+
+async fn held_by(tx: &mut Tx, grants: Vec<GrantId>) -> Result<Vec<Held>, StoreError> {
+    let mut held = Vec::new();
+    for id in grants {
+        let Some(grant) = tx.lookup_grant(id).await? else { continue };
+        let accesses = tx.accesses_of(id).await?;
+        held.extend(accesses.into_iter().map(|access| Held { access, grant: grant.clone() }));
     }
     Ok(held)
 }
@@ -115,43 +136,62 @@ async fn managed(ctx: &Context, held: &[Held], plan: &mut Plan) -> BTreeMap<Prov
     managed.into_iter().map(|(name, targets)| (name, targets.into_values().collect())).collect()
 }
 
-fn compare(plan: &mut Plan, live: Vec<Live>, held: &[Held], now: Timestamp) {
+fn compare(plan: &mut Plan, live: &[Live], held: &[&Held], now: Timestamp) {
+    let there: BTreeSet<Place> = live.iter().map(Place::of).collect();
+    let mut ours: BTreeMap<Place, Vec<&Held>> = BTreeMap::new();
     for held in held {
-        let is_there = live.iter().any(|live| belongs(live, &held.access));
+        let places = Place::for_access(&held.access);
+        let is_there = places.iter().any(|place| there.contains(place));
         let should_be = held.grant.covers(now) && held.access.state == AccessState::Live;
         if should_be && !is_there && held.access.target.nature() != Nature::Session {
-            plan.missing.push(held.clone());
+            plan.missing.push((*held).clone());
+        }
+        for place in places {
+            ours.entry(place).or_default().push(held);
         }
     }
-    for live in live {
-        let ours: Vec<&Held> = held.iter().filter(|held| belongs(&live, &held.access)).collect();
+    for it in live {
+        let ours = ours.get(&Place::of(it)).map(Vec::as_slice).unwrap_or_default();
         // Somebody is at it already, or it is as it should be.
         if ours.iter().any(|held| held.access.state != AccessState::Gone) {
             continue;
         }
-        let last = ours.into_iter().max_by_key(|held| ended_at(&held.grant));
+        let last = ours.iter().max_by_key(|held| ended_at(&held.grant));
         match last {
             Some(held) if never_was(&held.grant) => {
                 tracing::debug!(grant = %held.grant.id, "what kept a grant from being given is still there");
-                plan.foreign.insert(live);
+                plan.foreign.insert(it.clone());
             }
-            Some(held) if live.grant.is_some() || now.duration_since(ended_at(&held.grant)) < OURS_FOR => {
-                plan.lingering.push(held.clone());
+            Some(held) if it.grant.is_some() || now.duration_since(ended_at(&held.grant)) < OURS_FOR => {
+                plan.lingering.push((*held).clone());
             }
             Some(_) | None => {
-                plan.foreign.insert(live);
+                plan.foreign.insert(it.clone());
             }
         }
     }
 }
 
-/// Whether what a cloud has is what this access is, or was.
-fn belongs(live: &Live, access: &Access) -> bool {
-    let same_person = match live.grant {
-        Some(grant) => grant == access.grant,
-        None => access.receipt.get("user_id").unwrap_or(&access.key.principal) == &live.principal,
-    };
-    live.resource == access.key.resource && same_person
+/// What a cloud has and an access is, or was, when both have the same: a thing, and whose it is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place<'a> {
+    OfGrant(&'a str, GrantId),
+    OfPerson(&'a str, &'a str),
+}
+
+impl<'a> Place<'a> {
+    fn of(live: &'a Live) -> Self {
+        match live.grant {
+            Some(grant) => Self::OfGrant(&live.resource, grant),
+            None => Self::OfPerson(&live.resource, &live.principal),
+        }
+    }
+
+    fn for_access(access: &'a Access) -> [Self; 2] {
+        let resource = &access.key.resource;
+        let person = access.receipt.get("user_id").unwrap_or(&access.key.principal);
+        [Self::OfGrant(resource, access.grant), Self::OfPerson(resource, person)]
+    }
 }
 
 /// A grant that could not be given made nothing: what is there was somebody else's from the start.

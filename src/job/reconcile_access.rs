@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, JobError, Outcome, directory};
+use super::{Context, JobError, Outcome, conclude, directory};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
         grant::{Grant, GrantState},
-        job::Job,
+        job::{Job, Leased},
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
@@ -32,16 +33,12 @@ struct Claimant {
     grant: Grant,
 }
 
-pub(super) async fn run(ctx: &Context, key: &AccessKey, attempts: u32) -> Result<Outcome, JobError> {
+pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Result<Outcome, JobError> {
     let wanted = key.clone();
     let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &wanted).await })).await?;
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
-    if covered.is_empty() {
-        close(ctx, uncovered, attempts).await
-    } else {
-        open(ctx, covered, uncovered, attempts).await
-    }
+    if covered.is_empty() { close(ctx, uncovered, leased).await } else { open(ctx, covered, uncovered, leased).await }
 }
 
 async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
@@ -58,8 +55,9 @@ async fn open(
     ctx: &Context,
     covered: Vec<Claimant>,
     uncovered: Vec<Claimant>,
-    attempts: u32,
+    leased: &Leased,
 ) -> Result<Outcome, JobError> {
+    let attempts = leased.attempts;
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
     let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
@@ -88,10 +86,12 @@ async fn open(
     hand_over(ctx, over).await?;
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
-            confirm_live(ctx, wanted, receipt).await?;
-            Ok(Outcome::Done)
+            let env = ctx.env();
+            conclude(ctx, leased, Outcome::Done, |tx| confirm_live(tx, env, wanted, receipt).boxed()).await
         }
-        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(wanted, &receipt), at, because).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => {
+            wait(ctx, leased, noted(wanted, &receipt), at, because).await
+        }
         Err(error) if error.kind.is_final() => {
             give_up(ctx, wanted, error.message).await?;
             Ok(Outcome::Done)
@@ -107,7 +107,8 @@ async fn hand_over(ctx: &Context, over: Vec<Claimant>) -> Result<(), StoreError>
         return Ok(());
     }
     let over = step(ctx, over, AccessEvent::NotCovered).await?;
-    confirm_gone(ctx, over, Receipt::default(), None).await
+    let env = ctx.env();
+    ctx.store.write(|tx| confirm_gone(tx, env, over, Receipt::default(), None).boxed()).await
 }
 
 /// Whether it may be in the cloud, or has left something there.
@@ -116,7 +117,7 @@ pub(super) fn counts(access: &Access) -> bool {
 }
 
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
-async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
+async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
         return Ok(Outcome::Done);
@@ -132,16 +133,18 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
-    let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
+    let is_known = |it: &Claimant| matches!(it.access.state, AccessState::Removing | AccessState::Gone);
+    let owed = if owed.iter().all(is_known) { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
     let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
-            confirm_gone(ctx, owed, receipt, tidy_at).await?;
-            Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
+            let env = ctx.env();
+            let outcome = tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at });
+            conclude(ctx, leased, outcome, move |tx| confirm_gone(tx, env, owed, receipt, tidy_at).boxed()).await
         }
-        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(owed, &receipt), at, because).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, leased, noted(owed, &receipt), at, because).await,
         // from the planned end on the cloud has ended what it could not be made to end before
-        Err(error) => failed(ctx, owed, error, attempts, Some(last.grant.ends_at)).await,
+        Err(error) => failed(ctx, owed, error, leased.attempts, Some(last.grant.ends_at)).await,
     }
 }
 
@@ -214,48 +217,35 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
         .await
 }
 
-async fn confirm_live(ctx: &Context, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for Claimant { mut access, grant } in claimants {
-                    let was = access.state;
-                    access.state = was.apply(AccessEvent::Confirmed)?;
-                    receipt.add_to(&mut access.receipt);
-                    unstick(tx, &env, &mut access, &grant).await?;
-                    tx.save_access(&access, was).await?;
-                    let fact = Fact::AccessLive {
-                        about: Subject::from(&grant),
-                        resource: access.key.resource.clone(),
-                        receipt: receipt.shown(),
-                    };
-                    tx.record(env.now, &Actor::Jit, &fact).await?;
-                    settle::settle(tx, &env, grant.id).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+async fn confirm_live(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+    for Claimant { mut access, grant } in claimants {
+        let was = access.state;
+        access.state = was.apply(AccessEvent::Confirmed)?;
+        receipt.add_to(&mut access.receipt);
+        unstick(tx, &env, &mut access, &grant).await?;
+        tx.save_access(&access, was).await?;
+        let fact = Fact::AccessLive {
+            about: Subject::from(&grant),
+            resource: access.key.resource.clone(),
+            receipt: receipt.shown(),
+        };
+        tx.record(env.now, &Actor::Jit, &fact).await?;
+        settle::settle(tx, &env, grant.id).await?;
+    }
+    Ok(())
 }
 
 async fn confirm_gone(
-    ctx: &Context,
+    tx: &mut Tx,
+    env: Env,
     claimants: Vec<Claimant>,
     receipt: Receipt,
     tidy_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for claimant in claimants {
-                    gone(tx, &env, claimant, &receipt, tidy_at).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    for claimant in claimants {
+        gone(tx, &env, claimant, &receipt, tidy_at).await?;
+    }
+    Ok(())
 }
 
 async fn gone(
@@ -312,9 +302,15 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
         .await
 }
 
-async fn wait(ctx: &Context, claimants: Vec<Claimant>, at: Timestamp, because: String) -> Result<Outcome, JobError> {
-    tell(ctx, claimants, because, false).await?;
-    Ok(Outcome::Again { at })
+async fn wait(
+    ctx: &Context,
+    leased: &Leased,
+    claimants: Vec<Claimant>,
+    at: Timestamp,
+    because: String,
+) -> Result<Outcome, JobError> {
+    let env = ctx.env();
+    conclude(ctx, leased, Outcome::Again { at }, |tx| tell(tx, env, claimants, because, false).boxed()).await
 }
 
 /// The cloud failed in a way that may pass: people are told, and it is tried again for ever.
@@ -337,7 +333,8 @@ async fn failed(
     let overdue = ctx.clock.now() - STUCK_PAST_END;
     let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
     let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
-    tell(ctx, claimants, error.message.clone(), stuck).await?;
+    let (env, words) = (ctx.env(), error.message.clone());
+    ctx.store.write(move |tx| tell(tx, env, claimants, words, stuck).boxed()).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }
 
@@ -349,27 +346,23 @@ fn owed_since(grant: &Grant) -> Option<Timestamp> {
     }
 }
 
-async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for Claimant { mut access, grant } in claimants {
-                    let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
-                    if newly_stuck {
-                        access.stuck_since = Some(env.now);
-                        let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
-                        let fact = Fact::AccessStuck { about, resource, why: note.clone() };
-                        tx.record(env.now, &Actor::Jit, &fact).await?;
-                        tx.enqueue(&Job::RaiseAlarm(grant.id), env.now).await?;
-                    }
-                    access.note = Some(note.clone());
-                    let was = access.state;
-                    tx.save_access(&access, was).await?;
-                    tx.refresh_cards(grant.request, env.now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
+    for Claimant { mut access, grant } in claimants {
+        let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
+        if newly_stuck {
+            access.stuck_since = Some(env.now);
+            let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
+            let fact = Fact::AccessStuck { about, resource, why: note.clone() };
+            tx.record(env.now, &Actor::Jit, &fact).await?;
+            tx.enqueue(&Job::RaiseAlarm(grant.id), env.now).await?;
+        }
+        let is_news = newly_stuck || access.note.as_ref() != Some(&note);
+        access.note = Some(note.clone());
+        let was = access.state;
+        tx.save_access(&access, was).await?;
+        if is_news {
+            tx.refresh_cards(grant.request, env.now).await?;
+        }
+    }
+    Ok(())
 }

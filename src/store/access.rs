@@ -93,13 +93,18 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// Every access there ever was, with what is known of it.
+    /// Every access that may be in a cloud, and those whose grant has ended since `since`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn all_accesses(&mut self) -> Result<Vec<Access>, StoreError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from access order by grant_id, position").fetch_all(&mut *self.conn).await?;
+    pub async fn accesses_since(&mut self, since: Timestamp) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select access.* from access join grant_ on grant_.id = grant_id
+             where access.state <> 'gone' or tidy_at is not null or state_at >= $1 order by grant_id, position",
+        )
+        .bind(micros(since))
+        .fetch_all(&mut *self.conn)
+        .await?;
         rows.into_iter().map(Row::read).collect()
     }
 

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         audit::{Actor, Fact, Subject},
         catalog::Limits,
-        ids::{CardId, RequestId},
+        ids::{CardId, Code, RequestId},
         job::Job,
         policy::{self, Ask, AskRefusal, Verdict},
         principal::Principal,
@@ -44,11 +44,11 @@ async fn judge(tx: &mut Tx, env: &Env, ask: &Ask) -> Result<Result<Verdict, AskR
 }
 
 async fn over_limit(tx: &mut Tx, env: &Env, who: &Principal, limits: Limits) -> Result<Option<AskRefusal>, StoreError> {
-    let pending = tx.awaiting_requests_of(who).await?.iter().filter(|request| env.now < request.decide_by).count();
-    if pending >= limits.pending_per_person as usize {
+    let an_hour_ago = env.now - SignedDuration::from_hours(1);
+    let (pending, within_the_hour) = tx.count_requests(who, env.now, an_hour_ago).await?;
+    if pending >= limits.pending_per_person {
         return Ok(Some(AskRefusal::TooManyPending { limit: limits.pending_per_person }));
     }
-    let within_the_hour = tx.count_requests_since(who, env.now - SignedDuration::from_hours(1)).await?;
     let limit = limits.requests_per_person_per_hour;
     Ok((within_the_hour >= limit).then_some(AskRefusal::TooManyThisHour { limit }))
 }
@@ -57,7 +57,7 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
     let id = RequestId::new(env.now, &*env.entropy);
     let request = Request {
         id,
-        code: tx.free_code(id).await?,
+        code: Code::of(id.0, Code::SHORTEST),
         requester: ask.requester,
         role: ask.role,
         reason: ask.reason,
@@ -67,7 +67,7 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
         targets: None,
         state: RequestState::Awaiting,
     };
-    tx.insert_request(&request).await?;
+    let request = tx.insert_request(request).await?;
     let fact = Fact::RequestMade {
         about: Subject::from(&request),
         rule: request.verdict.rule,
@@ -90,8 +90,8 @@ async fn announce(tx: &mut Tx, env: &Env, request: &Request) -> Result<(), Store
     let Some(role) = env.catalog.role(&request.role) else {
         return Ok(());
     };
-    tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Request, request.id, &role.channel).await?;
-    tx.refresh_cards(request.id, env.now).await
+    let card = CardId::new(env.now, &*env.entropy);
+    tx.announce_card(card, CardKind::Request, request.id, &role.channel, env.now).await
 }
 
 /// It is known what the request would open: people are asked to approve it.

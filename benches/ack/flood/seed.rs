@@ -14,6 +14,7 @@ use jit::{
         ids::{ChannelId, UserId},
         job::Job,
         policy::Ask,
+        principal::Principal,
         request::ResolvedTargets,
     },
     store::{CardKind, Store, StoreError, Tx},
@@ -54,7 +55,7 @@ async fn grants(tx: &mut Tx, env: Env, numbers: Vec<usize>) -> Result<Vec<Assign
     let mut made = Vec::new();
     for number in numbers {
         let role = &roles[number % roles.len()];
-        let requester = UserId(format!("U0{number:06}"));
+        let requester = Principal::Person(UserId(format!("U0{number:06}")));
         let (duration, reason) = (Some(LASTS), "fixing OPS-42".to_owned());
         let ask = Ask { requester, role: role.name.clone(), duration, reason };
         let asked = request::request(tx, &env, ask).await?.expect("the role is open to everybody");

@@ -48,14 +48,6 @@ impl Cloud {
         made["PermissionSet"]["PermissionSetArn"].as_str().unwrap().to_owned()
     }
 
-    /// What a permission set is called.
-    pub async fn permission_set_name(&self, arn: &str) -> String {
-        let Instance { arn: instance, .. } = self.identity_center().await;
-        let question = json!({ "InstanceArn": instance, "PermissionSetArn": arn });
-        let found = self.admin("sso", "SWBExternalService.DescribePermissionSet", &question).await;
-        found["PermissionSet"]["Name"].as_str().unwrap_or_default().to_owned()
-    }
-
     /// Assigns it, as somebody other than the bot.
     pub async fn assign(&self, account: &str, permission_set: &str, user: &str) {
         let Instance { arn, .. } = self.identity_center().await;
