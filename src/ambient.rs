@@ -3,8 +3,12 @@
 //! Nothing else in the crate asks the machine what time it is or for random bytes (`clippy.toml` bans the calls), so a
 //! test or the playground decides both. This is the only file that may reach for the real ones.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -57,6 +61,52 @@ impl Clock for ManualClock {
 
 fn to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+/// Measures how long things take, and waits, by a clock that never jumps.
+#[async_trait]
+pub trait Timer: Send + Sync + std::fmt::Debug {
+    /// How long it has been running.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits for so long.
+    async fn wait(&self, time: Duration);
+}
+
+/// The machine's own.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemTimer(tokio::time::Instant);
+
+impl Default for SystemTimer {
+    fn default() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+}
+
+#[async_trait]
+impl Timer for SystemTimer {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// A timer that nothing takes time by but waiting, and that takes no time; clones run together.
+#[derive(Debug, Clone, Default)]
+pub struct ManualTimer(Arc<Mutex<Duration>>);
+
+#[async_trait]
+impl Timer for ManualTimer {
+    fn elapsed(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait(&self, time: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += time;
+    }
 }
 
 /// Gives random bytes, fit for secrets when it is [`SystemEntropy`].

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
+use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -110,16 +111,9 @@ impl App {
         let tools = Box::pin(tools(&config, &wiring)).await?;
         let url = config.store_url.clone();
         let store = Store::open(&url).await.map_err(|error| StartError::Store { url: url.clone(), error })?;
-        let ctx = Context {
-            store,
-            clock: wiring.clock.clone(),
-            entropy: wiring.entropy.clone(),
-            tools: ArcSwap::from_pointee(tools),
-            pacer: Pacer::default(),
-        };
         let app = Self {
             config: ArcSwap::from_pointee(config),
-            ctx: Arc::new(ctx),
+            ctx: Arc::new(context(store, tools, &wiring)),
             answers: TaskTracker::new(),
             metrics: wiring.metrics.clone(),
             wiring,
@@ -137,6 +131,7 @@ impl App {
             .write(move |tx| {
                 Box::pin(async move {
                     tx.release_all_leases().await?;
+                    tx.forget_sweeps().await?;
                     for key in tx.unsettled_keys().await? {
                         tx.enqueue(&Job::ReconcileAccess(key), now).await?;
                     }
@@ -190,9 +185,15 @@ impl App {
         let tools = Box::pin(tools(&config, &self.wiring)).await?;
         let audit_channel = config.slack.audit_channel.clone();
         let env = Env { catalog: config.catalog.clone(), ..self.ctx.env() };
-        self.write(move |tx| Box::pin(async move { policy_change::loaded(tx, &env, &audit_channel).await }))
-            .await
-            .map_err(|error| StartError::Store { url: old.store_url.clone(), error })?;
+        let sweep_at = env.now + tools.sweep_every;
+        self.write(move |tx| {
+            Box::pin(async move {
+                tx.enqueue(&Job::Sweep, sweep_at).await?;
+                policy_change::loaded(tx, &env, &audit_channel).await
+            })
+        })
+        .await
+        .map_err(|error| StartError::Store { url: old.store_url.clone(), error })?;
         self.ctx.tools.store(Arc::new(tools));
         self.config.store(Arc::new(config));
         Ok(())
@@ -215,16 +216,43 @@ impl App {
     }
 }
 
+/// What a command works with that changes something beside a running bot, or without one. Nothing is recovered and
+/// nothing put on the trail: what this process did not begin belongs to the bot.
+///
+/// # Errors
+/// When something stands in the way.
+pub async fn beside(config: &Config, wiring: &Wiring) -> Result<Arc<Context>, StartError> {
+    let tools = Box::pin(tools(config, wiring)).await?;
+    let url = config.store_url.clone();
+    let store = Store::open_beside(&url).await.map_err(|error| StartError::Store { url, error })?;
+    Ok(Arc::new(context(store, tools, wiring)))
+}
+
+fn context(store: Store, tools: Tools, wiring: &Wiring) -> Context {
+    Context {
+        store,
+        clock: wiring.clock.clone(),
+        entropy: wiring.entropy.clone(),
+        tools: ArcSwap::from_pointee(tools),
+        pacer: Pacer::default(),
+    }
+}
+
 fn main_file(config: &Config) -> PathBuf {
     config.main_file().to_owned()
 }
 
-async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
+/// What follows from the configuration, for commands that only look. Nothing is called yet.
+///
+/// # Errors
+/// When something that the configuration asks for cannot be had.
+pub async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
     let slack = SlackApi::new(&config.slack.api_url, &config.slack.bot_token)
         .map_err(|error| StartError::Machine(format!("no root certificates to reach Slack with: {error}")))?;
     let providers = providers(config, wiring).await?;
     let alerts_channel = config.slack.alerts_channel.clone();
-    Ok(Tools { catalog: config.catalog.clone(), slack, alerts_channel, providers })
+    let sweep_every = SignedDuration::try_from(config.drift.every).unwrap_or(SignedDuration::from_mins(15));
+    Ok(Tools { catalog: config.catalog.clone(), slack, alerts_channel, providers, sweep_every })
 }
 
 async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartError> {

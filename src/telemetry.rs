@@ -65,6 +65,7 @@ fn describe() {
     describe_counter!("jit_slack_refused_total", "Requests that were not taken for Slack's, by reason.");
     describe_counter!("jit_slack_calls_total", "Calls of the Slack Web API, by method and outcome.");
     describe_counter!("jit_aws_calls_total", "Calls of AWS, by operation and outcome.");
+    describe_counter!("jit_sweep_unanswered_total", "Things that a sweep could not find out about, by cloud.");
     describe_counter!("jit_jobs_total", "Jobs that ran, by kind and outcome.");
     describe_histogram!(
         "jit_revocation_lateness_seconds",

@@ -6,14 +6,11 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConfigFile, colour, fail};
+use super::{ConfigFile, colour, fail, wiring};
 use crate::{
-    ambient::{SystemClock, SystemEntropy},
-    app::{App, StartError, Wiring},
+    app::{App, StartError},
     config::{self, Config, ProcessEnvironment, SlackMode},
-    http,
-    provider::aws,
-    shutdown, store, telemetry,
+    http, shutdown, store, telemetry,
 };
 
 /// Run the bot.
@@ -54,15 +51,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|error| machine(&format!("nothing can listen on {address}"), error))?;
     let stop = shutdown::on_signal().map_err(|error| machine("no signals", error))?;
     let hangup = shutdown::on_hangup().map_err(|error| machine("no signals", error))?;
-    let wiring = Wiring {
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        environment: Arc::new(ProcessEnvironment),
-        aws: aws::Tuning::default(),
-        demo: None,
-        metrics: telemetry::metrics(),
-    };
-    let app = App::start(config, wiring).await?;
+    let app = App::start(config, wiring()).await?;
     tokio::spawn(greet(app.clone()));
     tokio::spawn(reload_on_hangup(app.clone(), hangup));
     tracing::info!(%address, "jit serves");

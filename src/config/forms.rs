@@ -17,8 +17,10 @@ use crate::domain::{
 };
 
 /// Words that cannot name a role, because `/jit list` and `/jit request for …` mean something else already.
-pub const RESERVED_ROLE_NAMES: [&str; 12] =
-    ["help", "list", "status", "request", "cancel", "end", "approve", "deny", "revoke", "extend", "explain", "for"];
+pub const RESERVED_ROLE_NAMES: [&str; 14] = [
+    "help", "list", "status", "request", "cancel", "end", "approve", "deny", "revoke", "extend", "explain", "for",
+    "login", "sessions",
+];
 
 /// No grant and no request lives longer: what is needed for a month is not temporary.
 pub(super) const LONGEST: Duration = Duration::from_hours(30 * 24);

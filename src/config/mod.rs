@@ -41,7 +41,7 @@ pub use self::{
     forms::RESERVED_ROLE_NAMES,
     problem::{Problem, Problems},
     secret::{Environment, ProcessEnvironment},
-    settings::{Aws, Azure, AzureCredential, Config, IdentityCenter, Server, Slack, SlackMode},
+    settings::{Aws, Azure, AzureCredential, Config, Drift, IdentityCenter, Server, Slack, SlackMode},
     summary::summary,
 };
 use crate::domain::{
@@ -157,16 +157,18 @@ fn sections<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>, context: &Contex
     let azure =
         table.optional("azure", |node| node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten());
     let limits = table.optional("limits", |node| node.table(&wants("[limits]"), sections::limits)).unwrap_or_default();
+    let drift = table.optional("drift", |node| node.table(&wants("[drift]"), sections::drift)).unwrap_or_default();
     shared.gather(table);
     let catalog = Arc::new(Catalog { limits, ..Catalog::default() });
     let (user_groups, files) = (BTreeSet::new(), Vec::new());
-    Some(Config { server: server?, store_url: store_url?, slack: slack?, aws, azure, catalog, user_groups, files })
+    let (server, store_url, slack) = (server?, store_url?, slack?);
+    Some(Config { server, store_url, slack, aws, azure, drift, catalog, user_groups, files })
 }
 
 /// An included file adds roles, people and groups; what there is one of stays in the main file.
 fn included<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>) {
     shared.gather(table);
-    for key in ["include", "server", "store", "slack", "aws", "azure", "limits"] {
+    for key in ["include", "server", "store", "slack", "aws", "azure", "limits", "drift"] {
         if let Some(node) = table.unwanted(key) {
             let help = "Move it to the main file; included files have [[role]], [[person]] and [groups].";
             node.refuse(format!("`{key}` cannot stand in an included file"), help);

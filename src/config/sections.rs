@@ -1,6 +1,6 @@
 //! The tables that there is one of: `[server]`, `[store]`, `[limits]`, `[slack]`, and the list of `[[person]]`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use secrecy::ExposeSecret as _;
 
@@ -10,12 +10,13 @@ use super::{
     problem::Finding,
     reader::{Node, Table, Wants},
     secret,
-    settings::{Server, Slack, SlackMode},
+    settings::{Drift, Server, Slack, SlackMode},
     source::{At, Place},
 };
 use crate::domain::{
     catalog::{Alias, Limits},
     ids::UserId,
+    time::short,
 };
 
 /// `[server]`
@@ -55,6 +56,24 @@ pub(super) fn limits(table: &mut Table<'_>) -> Limits {
             .unwrap_or(usual.requests_per_person_per_hour),
         pending_per_person: table.optional("pending_per_person", forms::count).unwrap_or(usual.pending_per_person),
     }
+}
+
+/// A sweep asks the clouds about everything that is managed: more often would use up what they allow.
+const LEAST_BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
+
+/// `[drift]`
+pub(super) fn drift(table: &mut Table<'_>) -> Drift {
+    Drift { every: table.optional("every", between_sweeps).unwrap_or(Drift::default().every) }
+}
+
+fn between_sweeps(node: Node<'_>) -> Option<Duration> {
+    let every = forms::duration(node)?;
+    if every < LEAST_BETWEEN_SWEEPS {
+        let help = "Write \"1m\" or longer: each sweep asks the clouds about everything that is managed.";
+        node.refuse(format!("{} is too short a time between sweeps", short(every)), help);
+        return None;
+    }
+    Some(every)
 }
 
 #[derive(Clone, Copy)]

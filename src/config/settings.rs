@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -31,6 +32,8 @@ pub struct Config {
     pub aws: Option<Aws>,
     /// How to talk to Azure, when some role needs it.
     pub azure: Option<Azure>,
+    /// When to look whether the clouds have what the grants say.
+    pub drift: Drift,
     /// The roles and limits.
     pub catalog: Arc<Catalog>,
     /// Every Slack user group that a role refers to, so that their members can be asked for before they are needed.
@@ -167,6 +170,19 @@ pub enum AzureCredential {
     },
     /// Whoever is logged in with `az`; for trying things out.
     AzureCli,
+}
+
+/// `[drift]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift {
+    /// How long after one sweep of the clouds the next one begins.
+    pub every: Duration,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self { every: Duration::from_mins(15) }
+    }
 }
 
 fn under(base: &Url, path: &str) -> String {

@@ -71,10 +71,31 @@ pub struct Access {
     pub sessions_until: Option<Timestamp>,
     /// When the provider has to be called once more, to remove what it left behind itself.
     pub tidy_at: Option<Timestamp>,
+    /// Until when the cloud was last told to let it exist; `None` before it was confirmed for the first time.
+    pub until: Option<Timestamp>,
     /// Why it is not where it should be yet, in words for people.
     pub note: Option<String>,
     /// Since when it counts as stuck: still retried, and people should look.
     pub stuck_since: Option<Timestamp>,
+}
+
+/// Under which key a receipt says when access was found to be there again that had been gone.
+pub const FOUND_AGAIN_AT: &str = "found_again_at";
+/// Under which key a receipt says who the holder is in a cloud, where that is not what the access key says.
+pub const FOUND_AS: &str = "user_id";
+
+impl Access {
+    /// By which name a cloud's own lists show who has it. The store has an index of it, by the same rule.
+    #[must_use]
+    pub fn found_as(&self) -> &str {
+        self.receipt.get(FOUND_AS).unwrap_or(&self.key.principal)
+    }
+
+    /// When it was found to be there again although it had been gone.
+    #[must_use]
+    pub fn found_again_at(&self) -> Option<Timestamp> {
+        self.receipt.get(FOUND_AGAIN_AT)?.parse().ok()
+    }
 }
 
 /// Where an access stands.

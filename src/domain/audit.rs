@@ -93,8 +93,7 @@ impl From<&Grant> for Subject {
             code: grant.code.clone(),
             requester: grant.holder.clone(),
             role: grant.role.clone(),
-            // A grant ends on a whole second, counted from the second it began in.
-            seconds: u64::try_from(grant.ends_at.as_second() - grant.starts_at.as_second()).unwrap_or(0),
+            seconds: grant.length().as_secs(),
             reason: grant.reason.clone(),
         }
     }
@@ -110,6 +109,8 @@ pub enum Attempt {
     Deny,
     /// To withdraw a request.
     Cancel,
+    /// To have a grant end later.
+    Extend,
     /// To give a grant back.
     End,
     /// To take a grant back.
@@ -166,6 +167,9 @@ pub enum Fact {
         quorum: u8,
         /// Until when it can be decided.
         decide_by: Timestamp,
+        /// The grant that is to end later, where that is what was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extends: Option<Code>,
         /// Names the policy.
         policy: String,
     },
@@ -204,6 +208,28 @@ pub enum Fact {
         about: Subject,
         /// Who or what.
         by: Denier,
+    },
+    /// A later end of a grant was approved.
+    GrantExtended {
+        /// The request for it, and the grant.
+        about: Subject,
+        /// Whose approvals counted.
+        approvers: Vec<UserId>,
+        /// When it was to end.
+        before: Timestamp,
+        /// When it ends now.
+        ends_at: Timestamp,
+        /// Names today's policy, which agreed.
+        policy: String,
+    },
+    /// A cloud would not let access exist for longer: the grant ends when that cloud ends it.
+    ExtensionFailed {
+        /// The grant.
+        about: Subject,
+        /// What stood in the way.
+        why: String,
+        /// When it ends.
+        ends_at: Timestamp,
     },
     /// The requester withdrew.
     RequestCancelled {
@@ -357,6 +383,8 @@ impl Fact {
             | Self::ReviewGiven { about, .. }
             | Self::RequestApproved { about, .. }
             | Self::RequestDenied { about, .. }
+            | Self::GrantExtended { about, .. }
+            | Self::ExtensionFailed { about, .. }
             | Self::RequestCancelled { about }
             | Self::RequestLapsed { about }
             | Self::AccessLive { about, .. }

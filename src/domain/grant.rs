@@ -1,6 +1,8 @@
 //! A grant: an approved request, from its start to its end.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -43,6 +45,25 @@ impl Grant {
             GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => false,
         }
     }
+
+    /// How long it is from its start to its end, in whole seconds.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.ends_at.as_second() - self.starts_at.as_second()).unwrap_or(0))
+    }
+
+    /// When it ends if it is this long. Clouds keep whole seconds: the last one that is not later than was approved.
+    #[must_use]
+    pub fn end_after(&self, length: Duration) -> Timestamp {
+        end_of(self.starts_at, length)
+    }
+}
+
+/// When a grant ends that starts now and is this long: on a whole second, because clouds keep no others.
+#[must_use]
+pub fn end_of(start: Timestamp, length: Duration) -> Timestamp {
+    let whole = start - SignedDuration::from_nanos(i64::from(start.subsec_nanosecond()));
+    whole + length
 }
 
 /// Where a grant stands.

@@ -39,6 +39,16 @@ macro_rules! uuid_id {
     )+};
 }
 
+impl CardId {
+    /// When the id was made, to the millisecond.
+    #[must_use]
+    pub fn made_at(self) -> Timestamp {
+        let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
+        let nanos = i32::try_from(nanos).unwrap_or(0);
+        Timestamp::new(i64::try_from(seconds).unwrap_or(0), nanos).unwrap_or_default()
+    }
+}
+
 uuid_id! {
     /// Names one request.
     RequestId;
@@ -161,6 +171,22 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug)]
+    struct Nines;
+
+    impl Entropy for Nines {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(9);
+        }
+    }
+
+    #[test]
+    fn an_id_knows_when_it_was_made() {
+        let at: Timestamp = "2026-11-21T12:00:00.123456Z".parse().unwrap();
+        let made_at = CardId::new(at, &Nines).made_at();
+        assert_eq!(made_at.to_string(), "2026-11-21T12:00:00.123Z");
+    }
 
     #[test]
     fn codes_are_read_the_way_people_type_them() {

@@ -26,8 +26,10 @@ pub enum Job {
     ResolveRequest(RequestId, ProviderName),
     /// Tell people that access of a grant is stuck.
     RaiseAlarm(GrantId),
-    /// Compare what the clouds have with what the grants say.
+    /// Have what the clouds have compared with what the grants say.
     Sweep,
+    /// Compare some of what one cloud has with what the grants say.
+    SweepCloud(ProviderName),
     /// Make a Slack message agree with what it shows.
     ProjectCard(CardId, ChannelId),
     /// Tell the audit channel what it has not been told yet.
@@ -47,6 +49,7 @@ impl Job {
             Self::ResolveRequest(..) => "resolve_request",
             Self::RaiseAlarm(_) => "raise_alarm",
             Self::Sweep => "sweep",
+            Self::SweepCloud(_) => "sweep_cloud",
             Self::ProjectCard(..) => "project_card",
             Self::PostFeed(_) => "post_feed",
             Self::Prune => "prune",
@@ -62,6 +65,7 @@ impl Job {
             Self::LapseRequest(request) | Self::ResolveRequest(request, _) => request.to_string(),
             Self::ProjectCard(card, _) => card.to_string(),
             Self::PostFeed(channel) => channel.to_string(),
+            Self::SweepCloud(cloud) => cloud.as_str().to_owned(),
             Self::Sweep | Self::Prune => String::new(),
         }
     }
@@ -72,6 +76,7 @@ impl Job {
         match self {
             Self::ReconcileAccess(key) => Lane::Provider(key.provider),
             Self::ResolveRequest(_, provider) => Lane::Provider(*provider),
+            Self::SweepCloud(cloud) => Lane::Sweep(*cloud),
             Self::ProjectCard(_, channel) | Self::PostFeed(channel) => Lane::Channel(channel.clone()),
             Self::EndGrant(_) | Self::LapseRequest(_) | Self::RaiseAlarm(_) | Self::Sweep | Self::Prune => Lane::Store,
         }
@@ -83,6 +88,8 @@ impl Job {
 pub enum Lane {
     /// One cloud.
     Provider(ProviderName),
+    /// What is asked of one cloud that can wait, one thing after the other: it keeps nobody from giving or taking away.
+    Sweep(ProviderName),
     /// One Slack channel, which takes one message at a time.
     Channel(ChannelId),
     /// The store alone.
@@ -97,7 +104,7 @@ impl Lane {
             // It keeps to AWS' quota by itself; what waits for its turn there costs nothing.
             Self::Provider(ProviderName::AwsIdentityCenter) => 32,
             Self::Provider(_) => 8,
-            Self::Channel(_) => 1,
+            Self::Sweep(_) | Self::Channel(_) => 1,
             // As many as share a commit without making each other wait.
             Self::Store => 32,
         }
@@ -108,7 +115,7 @@ impl Lane {
     pub fn is_channel(&self) -> bool {
         match self {
             Self::Channel(_) => true,
-            Self::Provider(_) | Self::Store => false,
+            Self::Provider(_) | Self::Sweep(_) | Self::Store => false,
         }
     }
 }
@@ -117,6 +124,7 @@ impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider(provider) => write!(f, "provider:{}", provider.as_str()),
+            Self::Sweep(provider) => write!(f, "sweep:{}", provider.as_str()),
             Self::Channel(channel) => write!(f, "channel:{channel}"),
             Self::Store => f.write_str("store"),
         }

@@ -96,6 +96,8 @@ pub enum AskRefusal {
     },
     /// What the role opens is not what it was when the request was made.
     TargetsChanged,
+    /// The grant that was to end later has ended.
+    GrantOver,
     /// Too few people other than the requester may approve.
     TooFewApprovers {
         /// How many are needed.

@@ -32,6 +32,8 @@ pub struct Request {
     pub decide_by: Timestamp,
     /// What the policy said when it was made.
     pub verdict: Verdict,
+    /// The grant that is to end later; `None` for a request for a grant of its own.
+    pub extends: Option<GrantId>,
     /// What it would open, once the clouds have been asked; `None` until then, and where nothing has to be asked.
     pub targets: Option<ResolvedTargets>,
     /// Where it stands.
@@ -60,7 +62,7 @@ impl ResolvedTargets {
 }
 
 impl Request {
-    /// How long the access would last.
+    /// How long the access would last; for an extension, the grant's whole length.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.verdict.duration

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{
         catalog::{Catalog, Requesters},
-        ids::UserGroupId,
+        ids::{RoleName, UserGroupId},
         policy::Ask,
         principal::Principal,
     },
@@ -21,7 +21,7 @@ use crate::{
         view::{answer, refusal},
     },
     store::{StoreError, Tx},
-    usecase::{Env, cancel, end, list, request, status},
+    usecase::{Env, cancel, end, extend, list, request, status},
 };
 
 /// Slack waits for three seconds. What is left is for the way there and back.
@@ -70,7 +70,7 @@ async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreErr
                 // Only to suggest a role that they may ask for: a good guess is worth a question, not a failure.
                 directory::ensure_members(&app.ctx, &requester_groups(&env.catalog)).await?;
             }
-            if !directory::ensure_members(&app.ctx, &groups_for(&env.catalog, &ask)).await? {
+            if !directory::ensure_members(&app.ctx, &groups_for(&env.catalog, &ask.role, &ask.requester)).await? {
                 return Ok(answer::groups_unknown());
             }
             once(app, delivery, env, move |tx, env| {
@@ -89,6 +89,28 @@ async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreErr
                     Ok(match cancel::cancel(tx, &env, &user, &code).await? {
                         Ok(request) => answer::cancelled(&request),
                         Err(refused) => Message::paragraph(refusal::cancel(&refused)),
+                    })
+                })
+            })
+            .await
+        }
+        Command::Extend { grant, more, reason } => {
+            let asked_for =
+                app.ctx.store.read(move |tx| Box::pin(async move { tx.lookup_grant_by_code(&grant).await }));
+            let grant = asked_for.await?;
+            if let Some(grant) = &grant {
+                let groups = groups_for(&env.catalog, &grant.role, &user);
+                if !directory::ensure_members(&app.ctx, &groups).await? {
+                    return Ok(answer::groups_unknown());
+                }
+            }
+            once(app, delivery, env, move |tx, env| {
+                Box::pin(async move {
+                    let asked = extend::extend(tx, &env, &user, grant.clone(), more, reason).await?;
+                    Ok(match (asked, grant) {
+                        (Ok(request), Some(grant)) => answer::extension_asked(&request, &grant, &slash),
+                        (Ok(request), None) => answer::asked(&request, &slash),
+                        (Err(refused), _) => Message::paragraph(refusal::extend(&refused, &slash)),
                     })
                 })
             })
@@ -130,15 +152,13 @@ where
 }
 
 /// The user groups whose members decide whether this ask may be made.
-fn groups_for(catalog: &Catalog, ask: &Ask) -> BTreeSet<UserGroupId> {
-    let Some(role) = catalog.role(&ask.role) else {
+fn groups_for(catalog: &Catalog, role: &RoleName, who: &Principal) -> BTreeSet<UserGroupId> {
+    let Some(role) = catalog.role(role) else {
         return BTreeSet::new();
     };
     match &role.requesters {
         Requesters::Everybody => BTreeSet::new(),
-        Requesters::Only(circle) if ask.requester.person().is_some_and(|who| circle.users.contains(who)) => {
-            BTreeSet::new()
-        }
+        Requesters::Only(circle) if who.person().is_some_and(|who| circle.users.contains(who)) => BTreeSet::new(),
         Requesters::Only(circle) => circle.user_groups.clone(),
     }
 }

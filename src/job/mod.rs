@@ -7,13 +7,13 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ambient::{Clock, Entropy},
     domain::{
         catalog::Catalog,
-        ids::ChannelId,
+        ids::{ChannelId, GrantId},
         job::{Job, Leased, backoff},
     },
     provider::Providers,
@@ -60,6 +60,8 @@ pub struct Tools {
     pub alerts_channel: ChannelId,
     /// The clouds.
     pub providers: Providers,
+    /// How often to look whether they have what the grants say.
+    pub sweep_every: SignedDuration,
 }
 
 impl std::fmt::Debug for Tools {
@@ -174,22 +176,18 @@ async fn run(ctx: &Context, leased: &Leased) -> Result<Outcome, JobError> {
     let attempts = leased.attempts;
     match &leased.job {
         Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, leased).await,
-        Job::EndGrant(grant) => {
-            let (env, grant) = (ctx.env(), *grant);
-            conclude(ctx, leased, Outcome::Done, move |tx| Box::pin(async move { end::expire(tx, &env, grant).await }))
-                .await
-                .map(without_lease)
-        }
+        Job::EndGrant(grant) => end_grant(ctx, *grant, leased).await,
         Job::LapseRequest(request) => {
             let (env, request) = (ctx.env(), *request);
             conclude(ctx, leased, Outcome::Done, move |tx| {
                 Box::pin(async move { lapse::lapse(tx, &env, request).await })
             })
             .await
-            .map(without_lease)
+            .map(|_taken_off| without_lease())
         }
         Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
-        Job::Sweep => drift::run(ctx).await,
+        Job::Sweep => drift::sweep::begin(ctx).await,
+        Job::SweepCloud(cloud) => drift::sweep::run(ctx, *cloud, attempts).await,
         Job::RaiseAlarm(grant) => raise_alarm::run(ctx, *grant).await,
         Job::ProjectCard(card, _) => project_card::run(ctx, *card, leased).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
@@ -197,7 +195,28 @@ async fn run(ctx: &Context, leased: &Leased) -> Result<Outcome, JobError> {
     }
 }
 
+/// Ends a grant whose time is over. If that cannot be put on the trail, it has not ended yet; the clouds are told all the
+/// same, since they are asked to have what is covered at this moment, whatever the grant says of itself.
+async fn end_grant(ctx: &Context, grant: GrantId, leased: &Leased) -> Result<Outcome, JobError> {
+    let env = ctx.env();
+    let ended =
+        conclude(ctx, leased, Outcome::Done, move |tx| Box::pin(async move { end::expire(tx, &env, grant).await }));
+    let Err(error) = ended.await else { return Ok(without_lease()) };
+    let now = ctx.clock.now();
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for access in tx.accesses_of(grant).await? {
+                    tx.enqueue(&Job::ReconcileAccess(access.key), now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Err(error)
+}
+
 /// For a verb that takes its own job off the list, since others may be at it too.
-fn without_lease(_taken_off: Outcome) -> Outcome {
+fn without_lease() -> Outcome {
     Outcome::Noted { kept: true }
 }

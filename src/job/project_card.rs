@@ -66,7 +66,10 @@ async fn load(tx: &mut Tx, id: CardId) -> Result<Shown, StoreError> {
 async fn story(tx: &mut Tx, id: RequestId) -> Result<Story, StoreError> {
     let request = tx.load_request(id).await?;
     let approvals = tx.approvals_of(id).await?;
-    let grant = tx.lookup_grant_of(id).await?;
+    let grant = match request.extends {
+        Some(extended) => tx.lookup_grant(extended).await?,
+        None => tx.lookup_grant_of(id).await?,
+    };
     let accesses = match &grant {
         Some(grant) => tx.accesses_of(grant.id).await?,
         None => Vec::new(),

@@ -13,12 +13,13 @@ use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
+        catalog::Nature,
         grant::{Grant, GrantState},
         job::{Job, Leased},
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
-    usecase::{Env, end, settle},
+    usecase::{Env, end, extend, settle},
 };
 
 /// After so many failures in a row people should look. It is still retried.
@@ -38,7 +39,14 @@ pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Resu
     let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &wanted).await })).await?;
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
-    if covered.is_empty() { close(ctx, uncovered, leased).await } else { open(ctx, covered, uncovered, leased).await }
+    if covered.is_empty() {
+        return close(ctx, uncovered, leased).await;
+    }
+    match open(ctx, covered, uncovered, leased).await? {
+        Some(outcome) => Ok(outcome),
+        // a grant was given up: what that leaves to do is not put off
+        None => Box::pin(run(ctx, key, leased)).await,
+    }
 }
 
 async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
@@ -51,20 +59,23 @@ async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError>
 }
 
 /// Some live grant covers the key: the cloud is to have it. Grants that are over lose it without the cloud noticing.
+/// Nothing when a grant was given up, so that others may have to be seen to.
 async fn open(
     ctx: &Context,
     covered: Vec<Claimant>,
     uncovered: Vec<Claimant>,
     leased: &Leased,
-) -> Result<Outcome, JobError> {
+) -> Result<Option<Outcome>, JobError> {
     let attempts = leased.attempts;
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
-    let over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
+    let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
-    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| it.access.state != AccessState::Live).collect();
+    if covered.iter().any(has_been_live) {
+        hand_over(ctx, std::mem::take(&mut over)).await?;
+    }
+    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
     let Some(first) = wanted.first().cloned() else {
-        hand_over(ctx, over).await?;
-        return Ok(Outcome::Done);
+        return Ok(Some(Outcome::Done));
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
     let resolved = match provider(ctx, &first) {
@@ -73,11 +84,7 @@ async fn open(
     };
     let receipt = match resolved {
         Ok(receipt) => receipt,
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            return Ok(Outcome::Done);
-        }
-        Err(error) => return failed(ctx, wanted, error, attempts, None).await,
+        Err(error) => return not_given(ctx, wanted, error, attempts).await,
     };
     // Who the holder is in the cloud is written down with the debt, before the cloud hears of it.
     let wanted = noted(wanted, &receipt);
@@ -87,17 +94,50 @@ async fn open(
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             let env = ctx.env();
-            conclude(ctx, leased, Outcome::Done, |tx| confirm_live(tx, env, wanted, receipt).boxed()).await
+            conclude(ctx, leased, Outcome::Done, move |tx| confirm_live(tx, env, wanted, receipt, until).boxed())
+                .await
+                .map(Some)
         }
         Ok(Progress::LookAgain { at, because, receipt }) => {
-            wait(ctx, leased, noted(wanted, &receipt), at, because).await
+            wait(ctx, leased, noted(wanted, &receipt), at, because).await.map(Some)
         }
-        Err(error) if error.kind.is_final() => {
-            give_up(ctx, wanted, error.message).await?;
-            Ok(Outcome::Done)
-        }
-        Err(error) => failed(ctx, wanted, error, attempts, None).await,
+        Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
+}
+
+/// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
+fn lacks(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
+/// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.
+fn has_been_live(it: &Claimant) -> bool {
+    it.access.state == AccessState::Live || matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// Whether it was there, and is to be given again.
+fn was_lost(it: &Claimant) -> bool {
+    it.access.state != AccessState::Live && matches!(it.grant.state, GrantState::Active { .. })
+}
+
+/// What the cloud will never give is given up, and what it will not prolong ends when it was to. A grant that was live
+/// already and has lost its access keeps its claim: it says that it is live, so it is tried on until it is over, and
+/// people are told.
+async fn not_given(
+    ctx: &Context,
+    wanted: Vec<Claimant>,
+    error: ProviderError,
+    attempts: u32,
+) -> Result<Option<Outcome>, JobError> {
+    if !error.kind.is_final() {
+        return failed(ctx, wanted, error, attempts, None).await.map(Some);
+    }
+    let (lost, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(was_lost);
+    if new.is_empty() {
+        return failed(ctx, lost, error, attempts, None).await.map(Some);
+    }
+    give_up(ctx, new, error.message).await?;
+    Ok(None)
 }
 
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
@@ -108,7 +148,7 @@ async fn hand_over(ctx: &Context, over: Vec<Claimant>) -> Result<(), StoreError>
     }
     let over = step(ctx, over, AccessEvent::NotCovered).await?;
     let env = ctx.env();
-    ctx.store.write(|tx| confirm_gone(tx, env, over, Receipt::default(), None).boxed()).await
+    ctx.store.write(move |tx| confirm_gone(tx, env, over, Receipt::default(), None).boxed()).await
 }
 
 /// Whether it may be in the cloud, or has left something there.
@@ -119,7 +159,9 @@ pub(super) fn counts(access: &Access) -> bool {
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
-    let Some(last) = owed.iter().max_by_key(|it| it.grant.ends_at).cloned() else {
+    // What is gone already has only to be tidied: its receipt says nothing about what is still there.
+    let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned()
+    else {
         return Ok(Outcome::Done);
     };
     if let Some(at) = owed.iter().filter_map(|it| it.access.tidy_at).min()
@@ -133,6 +175,7 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Resu
         sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
+    // What is being removed already was written down before.
     let is_known = |it: &Claimant| matches!(it.access.state, AccessState::Removing | AccessState::Gone);
     let owed = if owed.iter().all(is_known) { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
     let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
@@ -205,7 +248,8 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
                 let mut claimants = claimants;
                 for Claimant { access, .. } in &mut claimants {
                     let was = access.state;
-                    if was == AccessState::Gone {
+                    // What is gone stays gone, and what is being prolonged is live meanwhile.
+                    if was == AccessState::Gone || (was, event) == (AccessState::Live, AccessEvent::ApplyBegun) {
                         continue;
                     }
                     access.state = was.apply(event)?;
@@ -217,13 +261,24 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
         .await
 }
 
-async fn confirm_live(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, receipt: Receipt) -> Result<(), StoreError> {
+async fn confirm_live(
+    tx: &mut Tx,
+    env: Env,
+    claimants: Vec<Claimant>,
+    receipt: Receipt,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     for Claimant { mut access, grant } in claimants {
         let was = access.state;
         access.state = was.apply(AccessEvent::Confirmed)?;
+        access.until = Some(until);
         receipt.add_to(&mut access.receipt);
         unstick(tx, &env, &mut access, &grant).await?;
         tx.save_access(&access, was).await?;
+        if was == AccessState::Live {
+            tx.refresh_cards(grant.request, env.now).await?;
+            continue;
+        }
         let fact = Fact::AccessLive {
             about: Subject::from(&grant),
             resource: access.key.resource.clone(),
@@ -293,8 +348,9 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
     ctx.store
         .write(move |tx| {
             Box::pin(async move {
-                for Claimant { grant, .. } in claimants {
-                    end::give_up(tx, &env, grant.id, why.clone()).await?;
+                for Claimant { access, .. } in claimants {
+                    end::give_up(tx, &env, &access, &why).await?;
+                    extend::fall_back(tx, &env, access.grant, why.clone()).await?;
                 }
                 Ok(())
             })
@@ -302,6 +358,7 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
         .await
 }
 
+/// Nothing is wrong, unless the cloud fails at it again and again, or takes too long.
 async fn wait(
     ctx: &Context,
     leased: &Leased,
@@ -309,8 +366,14 @@ async fn wait(
     at: Timestamp,
     because: String,
 ) -> Result<Outcome, JobError> {
+    let now = ctx.clock.now();
+    let stuck = claimants.iter().any(|it| {
+        // sessions that nothing cuts off before their end are waited for as planned
+        let is_late = it.access.target.nature() != Nature::Session && is_overdue(it, now);
+        is_late || Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER
+    });
     let env = ctx.env();
-    conclude(ctx, leased, Outcome::Again { at }, |tx| tell(tx, env, claimants, because, false).boxed()).await
+    conclude(ctx, leased, Outcome::Again { at }, move |tx| tell(tx, env, claimants, because, stuck).boxed()).await
 }
 
 /// The cloud failed in a way that may pass: people are told, and it is tried again for ever.
@@ -330,25 +393,34 @@ async fn failed(
         | ErrorKind::Ambiguous
         | ErrorKind::Refused => None,
     };
-    let overdue = ctx.clock.now() - STUCK_PAST_END;
-    let is_overdue = |it: &Claimant| owed_since(&it.grant).is_some_and(|since| since <= overdue);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(is_overdue);
+    let now = ctx.clock.now();
+    let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
+    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
     let (env, words) = (ctx.env(), error.message.clone());
     ctx.store.write(move |tx| tell(tx, env, claimants, words, stuck).boxed()).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }
 
-/// Since when a grant's access should be gone.
-fn owed_since(grant: &Grant) -> Option<Timestamp> {
-    match &grant.state {
+fn is_overdue(it: &Claimant, now: Timestamp) -> bool {
+    owed_since(it).is_some_and(|since| since + STUCK_PAST_END <= now)
+}
+
+/// Since when an access should be gone, or what it left behind.
+fn owed_since(it: &Claimant) -> Option<Timestamp> {
+    if it.access.state == AccessState::Gone {
+        return it.access.tidy_at;
+    }
+    match &it.grant.state {
         GrantState::Ending { since, .. } => Some(*since),
-        GrantState::Applying | GrantState::Active { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => None,
+        GrantState::Ended { at, .. } | GrantState::Failed { at, .. } => it.access.found_again_at().max(Some(*at)),
+        GrantState::Applying | GrantState::Active { .. } => None,
     }
 }
 
 async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
     for Claimant { mut access, grant } in claimants {
-        let newly_stuck = stuck && access.stuck_since.is_none() && access.state != AccessState::Gone;
+        let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
+        let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
         if newly_stuck {
             access.stuck_since = Some(env.now);
             let (about, resource) = (Subject::from(&grant), access.key.resource.clone());

@@ -58,15 +58,23 @@ async fn resolve(
     let (mut resolved, mut receipts) = (Vec::new(), Vec::new());
     for target in configured {
         let provider = provider(ctx, target)?;
-        for target in provider.expand(target, ctx.clock.now()).await? {
+        let expanded = provider.expand(target, ctx.clock.now()).await?;
+        if expanded.is_empty() {
+            let message = format!("{} has no active account in it: there is nothing to grant", target.resource());
+            return Err(ProviderError { kind: ErrorKind::Refused, message });
+        }
+        for target in expanded {
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
             let key = AccessKey::of(&target, &holder.who, grant);
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
             let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };
-            receipts.push(aws::lasting(provider.resolve(&work).await?.0));
-            resolved.push(target);
+            let found = provider.resolve(&work).await?;
+            if !resolved.contains(&target) {
+                receipts.push(aws::lasting(found.0));
+                resolved.push(target);
+            }
         }
     }
     Ok(ResolvedTargets { configured: configured.to_vec(), resolved, receipts })

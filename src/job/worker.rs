@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, JobError, Outcome, run};
 use crate::{
-    domain::job::{Lane, Leased},
+    domain::job::{Job, Lane, Leased},
     store::{Agenda, Outlook},
 };
 
@@ -26,6 +26,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(25);
 /// How many channels are written to at the same time: so much is kept in memory and asked of Slack at most.
 const CHANNELS: usize = 16;
+/// How many jobs run at once for somebody who waits for them.
+const AT_ONCE: usize = 8;
 /// How long to wait before the store is asked again after it failed.
 const STORE_FAILED: Duration = Duration::from_secs(1);
 /// How long a shutdown waits for jobs that are running.
@@ -117,17 +119,38 @@ impl Worker {
         }
     }
 
+    /// Runs those of these jobs that are due and that nobody else is at, once, a few at a time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_these(&self, jobs: &[Job]) -> Result<(), JobError> {
+        for some in jobs.chunks(AT_ONCE) {
+            let (now, owner, some) = (self.ctx.clock.now(), self.new_owner(), some.to_vec());
+            let leased = self
+                .ctx
+                .store
+                .write(move |tx| Box::pin(async move { tx.lease_these(&some, now, now + LEASE, &owner).await }));
+            let leased = leased.await?;
+            futures::future::join_all(leased.iter().map(|leased| attend(&self.ctx, leased))).await;
+        }
+        Ok(())
+    }
+
     async fn lease(&self, rooms: Vec<(Lane, usize)>) -> Result<Vec<Leased>, JobError> {
-        let now = self.ctx.clock.now();
-        let mut random = [0; 8];
-        self.ctx.entropy.fill(&mut random);
-        let owner = hex::encode(random);
+        let (now, owner) = (self.ctx.clock.now(), self.new_owner());
         let leased = self
             .ctx
             .store
             .write(move |tx| Box::pin(async move { tx.lease_jobs(now, now + LEASE, &owner, &rooms).await }))
             .await?;
         Ok(leased)
+    }
+
+    /// Names a lease.
+    fn new_owner(&self) -> String {
+        let mut random = [0; 8];
+        self.ctx.entropy.fill(&mut random);
+        hex::encode(random)
     }
 
     fn until(&self, at: Timestamp) -> Duration {

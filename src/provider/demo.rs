@@ -28,9 +28,10 @@ impl DemoCloud {
 
 #[async_trait]
 impl Provider for DemoCloud {
-    async fn inventory(&self, _managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-        let live = |key: AccessKey| Live { resource: key.resource, principal: key.principal, grant: None };
-        Ok(self.contents().into_keys().map(live).collect())
+    async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
+        let live = |key: AccessKey| Live { resource: key.resource, principal: key.principal };
+        let here = self.contents().into_keys().filter(|key| key.resource == target.resource());
+        Ok(here.map(live).collect())
     }
 
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError> {

@@ -19,6 +19,9 @@ use crate::domain::{
 
 pub mod aws;
 pub mod demo;
+mod tally;
+
+pub use tally::{Calls, counting};
 
 /// What one cloud can do for one access key. Every call is bounded in time and safe to repeat after a crash.
 #[async_trait]
@@ -41,11 +44,28 @@ pub trait Provider: Send + Sync {
     /// Makes the cloud as `desired`, or takes a step towards it.
     async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError>;
 
-    /// Everything that the bot has made in this cloud and that is there now, as far as the cloud can tell; and what
-    /// others have made in the same places, which is only ever reported.
-    async fn inventory(&self, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-        let _nothing_that_can_be_listed = managed;
+    /// The thing that [`Provider::inventory`] lists to find out about a target. Targets that share it are asked about
+    /// together.
+    fn place(&self, target: &Target) -> String {
+        target.resource().to_owned()
+    }
+
+    /// Everything that is in the target's place now, by whomever, as far as the cloud can tell.
+    async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
+        let _nothing_that_can_be_listed = target;
         Ok(Vec::new())
+    }
+
+    /// Whose work it was, if an access to this target, with this receipt, is over and an inventory finds it all the same.
+    fn made(&self, target: &Target, receipt: &Receipt) -> Made {
+        let _whatever_is_there_was_confirmed = (target, receipt);
+        Made::Confirmed
+    }
+
+    /// What to note when an access with these notes was gone and is there again: from now on it is ours to take away once
+    /// more.
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        noted.clone()
     }
 
     /// Mints credentials that stop working at `until`, whatever the cloud's own minimum is. Sessions only.
@@ -114,10 +134,22 @@ pub enum Desired {
 pub struct Live {
     /// What it opens, as [`Target::resource`] names it.
     pub resource: String,
-    /// Who has it, as the cloud names them.
+    /// Who has it, as the cloud names them: what [`Access::found_as`](crate::domain::access::Access::found_as) says of
+    /// an access of ours.
     pub principal: String,
-    /// The grant on whose behalf the bot made it, where the thing itself says so.
-    pub grant: Option<GrantId>,
+}
+
+/// What a receipt says of the bot's part in something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// The bot has made nothing: what was there before it came stayed there.
+    Nothing,
+    /// The bot has asked for it, and never heard what came of that.
+    Perhaps,
+    /// The bot has made it, and the cloud has confirmed that it was gone afterwards.
+    Confirmed,
+    /// The thing itself carries the grant's id.
+    Marked,
 }
 
 /// What is.
@@ -152,6 +184,9 @@ pub enum Progress {
     },
 }
 
+/// Under which key a receipt has the number of failures in a row.
+const FAILURES: &str = "failures";
+
 /// What a provider notes about an access: identifiers for the audit trail and for its own next step, never a secret. It
 /// adds to what was noted before; a key with an empty value is forgotten.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +203,13 @@ impl Receipt {
                 noted.insert(key.clone(), value.clone());
             }
         }
+    }
+
+    /// How often in a row the cloud has failed at what is noted here, where its failures come as answers to questions
+    /// and not as errors.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.0.get(FAILURES).and_then(|count| count.parse().ok()).unwrap_or_default()
     }
 
     /// What it says, without what it forgets.

@@ -29,6 +29,15 @@ pub enum Command {
     Cancel(Code),
     /// `/jit end GRANT-7K3M`
     End(Code),
+    /// `/jit extend GRANT-7K3M 30m the restore takes longer`
+    Extend {
+        /// Which grant.
+        grant: Code,
+        /// How much longer.
+        more: Duration,
+        /// Why, if that has changed.
+        reason: String,
+    },
 }
 
 /// Why a command was not understood.
@@ -63,7 +72,7 @@ pub enum Misunderstood {
 }
 
 /// The commands, for the help text and for "did you mean".
-pub const VERBS: [&str; 6] = ["request", "list", "status", "cancel", "end", "help"];
+pub const VERBS: [&str; 7] = ["request", "list", "status", "extend", "cancel", "end", "help"];
 
 /// Understands the text after `/jit`, as Slack sends it: with `&`, `<` and `>` as entities.
 ///
@@ -81,8 +90,17 @@ pub fn parse(text: &str) -> Result<Command, Misunderstood> {
             code(rest).map(Command::Cancel).ok_or(Misunderstood::NoCode { verb: "cancel", example: "REQ-7K3M" })
         }
         "end" => code(rest).map(Command::End).ok_or(Misunderstood::NoCode { verb: "end", example: "GRANT-7K3M" }),
+        "extend" => extend(rest),
         unknown => Err(Misunderstood::Verb { typed: verb.to_owned(), did_you_mean: closest(unknown) }),
     }
+}
+
+fn extend(rest: &str) -> Result<Command, Misunderstood> {
+    let (name, rest) = first_word(rest);
+    let grant = code(name).ok_or(Misunderstood::NoCode { verb: "extend", example: "GRANT-7K3M 30m" })?;
+    let (more, reason) = duration(rest)?;
+    let more = more.ok_or_else(|| Misunderstood::NoDuration { typed: first_word(rest).0.to_owned() })?;
+    Ok(Command::Extend { grant, more, reason: reason.trim().to_owned() })
 }
 
 fn request(rest: &str) -> Result<Command, Misunderstood> {
@@ -208,7 +226,19 @@ mod tests {
             ("list", Ok(Command::List)),
             ("Status", Ok(Command::Status)),
             ("cancel REQ-7K3M", Ok(Command::Cancel(code.clone()))),
-            ("end grant-7k3m please", Ok(Command::End(code))),
+            ("end grant-7k3m please", Ok(Command::End(code.clone()))),
+            (
+                "extend GRANT-7K3M for 1h 30m still at it",
+                Ok(Command::Extend {
+                    grant: code.clone(),
+                    more: Duration::from_mins(90),
+                    reason: "still at it".into(),
+                }),
+            ),
+            ("extend", Err(Misunderstood::NoCode { verb: "extend", example: "GRANT-7K3M 30m" })),
+            ("extend 7K3M", Err(Misunderstood::NoDuration { typed: String::new() })),
+            ("extend 7K3M soon", Err(Misunderstood::NoDuration { typed: "soon".into() })),
+            ("extend 7K3M 90", Err(Misunderstood::BadDuration { typed: "90".into() })),
             ("cancel", Err(Misunderstood::NoCode { verb: "cancel", example: "REQ-7K3M" })),
             ("end it", Err(Misunderstood::NoCode { verb: "end", example: "GRANT-7K3M" })),
             ("reqeust x", Err(Misunderstood::Verb { typed: "reqeust".into(), did_you_mean: Some("request") })),

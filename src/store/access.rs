@@ -27,6 +27,7 @@ struct Row {
     receipt: String,
     sessions_until: Option<i64>,
     tidy_at: Option<i64>,
+    until: Option<i64>,
     note: Option<String>,
     stuck_since: Option<i64>,
 }
@@ -93,60 +94,52 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// Every access that may be in a cloud, and those whose grant has ended since `since`.
+    /// Every access of these grants, in the order of the roles' targets.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn accesses_since(&mut self, since: Timestamp) -> Result<Vec<Access>, StoreError> {
+    pub async fn accesses_of_all(&mut self, grants: &BTreeSet<GrantId>) -> Result<Vec<Access>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
-            "select access.* from access join grant_ on grant_.id = grant_id
-             where access.state <> 'gone' or tidy_at is not null or state_at >= $1 order by grant_id, position",
+            "select * from access where grant_id in (select value from json_each($1)) order by grant_id, position",
         )
-        .bind(micros(since))
+        .bind(json("access", grants)?)
         .fetch_all(&mut *self.conn)
         .await?;
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// Standing access that was reported: what it opens, and who has it.
+    /// Every access in this cloud that is not gone, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn foreign_accesses(&mut self) -> Result<BTreeSet<(String, String)>, StoreError> {
-        let rows = sqlx::query_as("select resource, principal from foreign_access").fetch_all(&mut *self.conn).await?;
-        Ok(rows.into_iter().collect())
+    pub async fn open_accesses(&mut self, cloud: ProviderName) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from access where provider = $1 and state <> 'gone' order by grant_id, position")
+                .bind(cloud.as_str())
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(Row::read).collect()
     }
 
-    /// Notes that standing access was reported.
+    /// Every access there ever was to what a cloud shows, for whom it shows: by resource, and [`Access::found_as`].
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn insert_foreign_access(
+    pub async fn accesses_found(
         &mut self,
-        resource: &str,
-        principal: &str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query("insert into foreign_access (resource, principal, first_seen) values ($1, $2, $3)")
-            .bind(resource)
-            .bind(principal)
-            .bind(micros(at))
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(())
-    }
-
-    /// Notes that standing access is there no more.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn delete_foreign_access(&mut self, resource: &str, principal: &str) -> Result<(), StoreError> {
-        sqlx::query("delete from foreign_access where resource = $1 and principal = $2")
-            .bind(resource)
-            .bind(principal)
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(())
+        cloud: ProviderName,
+        found: &BTreeSet<(String, String)>,
+    ) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select access.* from json_each($2) as found cross join access
+             on access.provider = $1 and access.resource = found.value ->> 0 and access.found_as = found.value ->> 1
+             order by access.grant_id, access.position",
+        )
+        .bind(cloud.as_str())
+        .bind(json("access", found)?)
+        .fetch_all(&mut *self.conn)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
     }
 
     /// The access with this id.
@@ -167,7 +160,7 @@ impl Tx {
     /// When it is in another state by now, or the store fails.
     pub async fn save_access(&mut self, access: &Access, was: AccessState) -> Result<(), StoreError> {
         let done = sqlx::query(
-            "update access set state = $3, receipt = $4, tidy_at = $5, note = $6, stuck_since = $7
+            "update access set state = $3, receipt = $4, tidy_at = $5, note = $6, stuck_since = $7, until = $8
              where id = $1 and state = $2",
         )
         .bind(access.id.to_string())
@@ -177,6 +170,7 @@ impl Tx {
         .bind(access.tidy_at.map(micros))
         .bind(&access.note)
         .bind(access.stuck_since.map(micros))
+        .bind(access.until.map(micros))
         .execute(&mut *self.conn)
         .await?;
         changed_one(done.rows_affected(), "access", access.id)
@@ -222,7 +216,7 @@ impl Tx {
         let conn = &mut *self.conn;
         let (awaiting_requests, stuck_accesses, jobs): (i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from request where state = 'awaiting'),
-                    (select count(*) from access where stuck_since is not null and state <> 'gone'),
+                    (select count(*) from access where stuck_since is not null),
                     (select count(*) from job)",
         )
         .fetch_one(&mut *conn)
@@ -252,6 +246,7 @@ impl Row {
             receipt: from_json("access", &self.receipt)?,
             sessions_until: moment_or_none("access", self.sessions_until)?,
             tidy_at: moment_or_none("access", self.tidy_at)?,
+            until: moment_or_none("access", self.until)?,
             note: self.note,
             stuck_since: moment_or_none("access", self.stuck_since)?,
         })

@@ -103,15 +103,19 @@ impl Tx {
         self.enqueue(&Job::ProjectCard(id("card", &card)?, ChannelId(address)), now).await
     }
 
-    /// Has every card of a request brought up to date.
+    /// Has every card of a request, and of the requests for a later end of what it became, brought up to date.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn refresh_cards(&mut self, request: RequestId, now: Timestamp) -> Result<(), StoreError> {
-        let rows: Vec<Row> = sqlx::query_as("select * from card where request_id = $1")
-            .bind(request.to_string())
-            .fetch_all(&mut *self.conn)
-            .await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from card where request_id = $1 or request_id in (
+                 select request.id from request join grant_ on request.extends = grant_.id
+                 where grant_.request_id = $1)",
+        )
+        .bind(request.to_string())
+        .fetch_all(&mut *self.conn)
+        .await?;
         for row in rows {
             let card = row.read()?;
             self.enqueue(&Job::ProjectCard(card.id, card.address), now).await?;
@@ -130,6 +134,19 @@ impl Tx {
                 .fetch_one(&mut *self.conn)
                 .await?;
         Ok(u16::try_from(count).unwrap_or(u16::MAX))
+    }
+
+    /// When alarms were raised about what a request became, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn alarms_raised(&mut self, request: RequestId) -> Result<Vec<Timestamp>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from card where request_id = $1 and kind like 'alarm-%' order by id")
+                .bind(request.to_string())
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(|row| row.read().map(|card| card.id.made_at())).collect()
     }
 
     /// The card with this id.

@@ -9,6 +9,17 @@ pub enum StoreError {
     /// The tables could not be brought up to date.
     #[error("the store's tables could not be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The tables are those of another version of the program.
+    #[error(
+        "its tables are of version {found}, and this jit knows version {known}: use the jit that serves from it. \
+         `jit serve` brings an older store up to date when it starts"
+    )]
+    OtherVersion {
+        /// The version of the tables.
+        found: i64,
+        /// The version that this program knows.
+        known: i64,
+    },
     /// A row holds what this version cannot read.
     #[error("{table} holds what cannot be read: {what}")]
     Corrupt {

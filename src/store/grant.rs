@@ -1,5 +1,7 @@
 //! Grants.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use super::{
@@ -60,6 +62,18 @@ impl Tx {
         self.lookup_grant(grant).await?.ok_or_else(|| StoreError::Missing { what: "grant", key: grant.to_string() })
     }
 
+    /// The grants with these ids.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn grants(&mut self, ids: &BTreeSet<GrantId>) -> Result<BTreeMap<GrantId, Grant>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as("select * from grant_ where id in (select value from json_each($1))")
+            .bind(json("grant_", ids)?)
+            .fetch_all(&mut *self.conn)
+            .await?;
+        rows.into_iter().map(|row| row.read().map(|grant| (grant.id, grant))).collect()
+    }
+
     /// The grant with this id, if there is one.
     ///
     /// # Errors
@@ -96,6 +110,21 @@ impl Tx {
         row.map(Row::read).transpose()
     }
 
+    /// Every grant that is not over or has left something open or behind, the one that ends first first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unfinished_grants(&mut self) -> Result<Vec<Grant>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from grant_ where state in ('applying', 'active', 'ending')
+             or id in (select grant_id from access where state <> 'gone' or stuck_since is not null)
+             order by ends_at, id",
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
     /// What this person or pipeline holds that is not over yet, the one that ends first first.
     ///
     /// # Errors
@@ -108,6 +137,27 @@ impl Tx {
         .fetch_all(&mut *self.conn)
         .await?;
         rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Moves a grant's end.
+    ///
+    /// # Errors
+    /// When it ends at another time by now than `before`, when it is over, or the store fails.
+    pub async fn set_grant_end(
+        &mut self,
+        grant: GrantId,
+        before: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "update grant_ set ends_at = $3 where id = $1 and ends_at = $2 and state in ('applying', 'active')",
+        )
+        .bind(grant.to_string())
+        .bind(micros(before))
+        .bind(micros(ends_at))
+        .execute(&mut *self.conn)
+        .await?;
+        changed_one(done.rows_affected(), "grant", grant)
     }
 
     /// Moves a grant from the state it was read in to the next.

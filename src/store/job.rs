@@ -9,6 +9,15 @@ use super::{
 };
 use crate::domain::job::{Job, Lane, Leased};
 
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How often it has failed in a row.
+    pub attempts: u32,
+    /// When it is due.
+    pub run_at: Timestamp,
+}
+
 impl Tx {
     /// Asks for a job to be done at `run_at`. If it is asked for already, the earlier time counts; if it is being
     /// done right now, it is done once more afterwards.
@@ -73,6 +82,52 @@ impl Tx {
         let mut leased: Vec<Leased> = rows.into_iter().map(|row| row.read(owner)).collect::<Result<_, _>>()?;
         leased.sort_by_key(|leased| (leased.run_at, leased.id));
         Ok(leased)
+    }
+
+    /// Takes on those of these jobs that are due at `now` and that nobody is at.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lease_these(
+        &mut self,
+        jobs: &[Job],
+        now: Timestamp,
+        until: Timestamp,
+        owner: &str,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let mut leased = Vec::new();
+        for job in jobs {
+            let row: Option<LeasedRow> = sqlx::query_as(
+                "update job set leased_until = $4, lease_owner = $5
+                 where kind = $2 and key = $3 and run_at <= $1 and (leased_until is null or leased_until <= $1)
+                 returning id, payload, attempts, generation, run_at",
+            )
+            .bind(micros(now))
+            .bind(job.kind())
+            .bind(job.key())
+            .bind(micros(until))
+            .bind(owner)
+            .fetch_optional(&mut *self.conn)
+            .await?;
+            leased.extend(row.map(|row| row.read(owner)).transpose()?);
+        }
+        Ok(leased)
+    }
+
+    /// How a job stands, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lookup_job(&mut self, job: &Job) -> Result<Option<Standing>, StoreError> {
+        let row: Option<(i64, i64)> = sqlx::query_as("select attempts, run_at from job where kind = $1 and key = $2")
+            .bind(job.kind())
+            .bind(job.key())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        row.map(|(attempts, run_at)| {
+            Ok(Standing { attempts: u32::try_from(attempts).unwrap_or(0), run_at: moment("job", run_at)? })
+        })
+        .transpose()
     }
 
     /// Notes when something is due next in each of these lanes.
@@ -185,8 +240,7 @@ impl Tx {
         Ok(true)
     }
 
-    /// Gives every lease back: whoever had them was this process, in an earlier life. From then on the agenda knows what
-    /// is due.
+    /// Gives every lease back: whoever had them was this process, in an earlier life.
     ///
     /// # Errors
     /// When the store fails.
@@ -194,6 +248,11 @@ impl Tx {
         sqlx::query("update job set leased_until = null, lease_owner = null where lease_owner is not null")
             .execute(&mut *self.conn)
             .await?;
+        Ok(())
+    }
+
+    /// Notes for every lane when something is due in it at the earliest.
+    pub(super) async fn touch_all_lanes(&mut self) -> Result<(), StoreError> {
         let lanes: Vec<(String, i64)> =
             sqlx::query_as("select payload, min(run_at) from job group by lane").fetch_all(&mut *self.conn).await?;
         for (payload, due) in lanes {

@@ -8,6 +8,7 @@ use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use sqlx::{
     Sqlite, SqlitePool,
+    migrate::Migrator,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -26,6 +27,7 @@ mod pending;
 mod people;
 mod request;
 mod row;
+mod sweep;
 mod writer;
 
 pub use access::Occupancy;
@@ -36,6 +38,7 @@ pub use card_copy::CardCopy;
 pub use claim_link::ClaimLink;
 pub use error::StoreError;
 pub use feed::Feed;
+pub use job::Standing;
 
 /// A unit of work on the store: reads and writes that see each other and are kept or lost together.
 #[derive(Debug)]
@@ -43,11 +46,13 @@ pub struct Tx {
     conn: PoolConnection<Sqlite>,
     /// What is added when the unit ends, and what follows from the commit.
     pending: pending::Pending,
+    /// What SQLite called the state of the file that another process last wrote.
+    version: Option<i64>,
 }
 
 impl Tx {
     fn new(conn: PoolConnection<Sqlite>) -> Self {
-        Self { conn, pending: pending::Pending::default() }
+        Self { conn, pending: pending::Pending::default(), version: None }
     }
 }
 
@@ -58,6 +63,9 @@ pub struct Store {
     readers: SqlitePool,
     agenda: Arc<Agenda>,
 }
+
+/// How the tables came to be as they are.
+static TABLES: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How many reads may run beside each other.
 const READERS: u32 = 4;
@@ -71,8 +79,24 @@ impl Store {
         let options = options(url)?.create_if_missing(true);
         let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = one.connect_with(options.clone()).await?;
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        TABLES.run(&pool).await?;
+        Self::start(pool, options).await
+    }
+
+    /// Opens an existing store beside a running bot, to read and to write. Its tables are taken as they are.
+    ///
+    /// # Errors
+    /// When there is no such file, it is not a store, or its tables are those of another version.
+    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+        let options = options(url)?.create_if_missing(false);
+        let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = one.connect_with(options.clone()).await?;
+        Self::start(pool, options).await
+    }
+
+    async fn start(pool: SqlitePool, options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        Reader(readers.clone()).check_version().await?;
         let agenda = Arc::new(Agenda::default());
         let tx = Tx::new(pool.acquire().await?);
         Ok(Self { writer: writer::Writer::start(tx, agenda.clone()), readers, agenda })
@@ -110,7 +134,13 @@ impl Store {
         read(&self.readers, work).await
     }
 
-    /// What is due next, for whoever does jobs. It is empty until [`Tx::release_all_leases`] has filled it.
+    /// The same store, for whoever only reads.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader(self.readers.clone())
+    }
+
+    /// What is due next, for whoever does jobs. Each write sees to it that it is complete.
     #[must_use]
     pub fn agenda(&self) -> Arc<Agenda> {
         self.agenda.clone()
@@ -123,11 +153,22 @@ impl Store {
     }
 }
 
-/// A store that is only read, by the command line.
-#[derive(Debug)]
+/// A store that is only read.
+#[derive(Debug, Clone)]
 pub struct Reader(SqlitePool);
 
 impl Reader {
+    /// Makes sure that the tables are those that this version of the program knows.
+    ///
+    /// # Errors
+    /// When they are not, or the store fails.
+    pub async fn check_version(&self) -> Result<(), StoreError> {
+        let newest: Option<i64> =
+            sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(&self.0).await?;
+        let (found, known) = (newest.unwrap_or_default(), TABLES.iter().map(|it| it.version).max().unwrap_or_default());
+        if found == known { Ok(()) } else { Err(StoreError::OtherVersion { found, known }) }
+    }
+
     /// Runs `work` on one consistent view of the store.
     ///
     /// # Errors

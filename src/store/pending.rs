@@ -163,10 +163,13 @@ impl Tx {
         if self.pending.is_empty() { Ok(()) } else { self.add_pending(adding!("")).await }
     }
 
-    /// Begins a transaction and the first unit in it.
+    /// Begins a transaction and the first unit in it. If another process has written meanwhile, there may be jobs that
+    /// nobody here knows of.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         self.pending = Pending::default();
-        self.execute("begin immediate; savepoint unit").await
+        let (version,): (i64,) =
+            sqlx::query_as("begin immediate; savepoint unit; pragma data_version").fetch_one(&mut *self.conn).await?;
+        if self.version.replace(version) == Some(version) { Ok(()) } else { self.touch_all_lanes().await }
     }
 
     /// Keeps a unit, and begins the next or commits.

@@ -9,7 +9,7 @@ use super::{
     row::{changed_one, from_json, id, json, micros, moment, unknown},
 };
 use crate::domain::{
-    ids::{Code, RequestId, RoleName, UserId},
+    ids::{Code, GrantId, RequestId, RoleName, UserId},
     principal::Principal,
     request::{Request, RequestState, ResolvedTargets},
 };
@@ -28,6 +28,7 @@ struct Row {
     closed_at: Option<i64>,
     closed_by: Option<String>,
     targets: Option<String>,
+    extends: Option<String>,
 }
 
 impl Tx {
@@ -47,8 +48,8 @@ impl Tx {
 
     async fn try_insert_request(&mut self, request: &Request) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, state)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, 'awaiting') on conflict (code) do nothing",
+            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, extends, state)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'awaiting') on conflict (code) do nothing",
         )
         .bind(request.id.to_string())
         .bind(request.code.as_str())
@@ -58,6 +59,7 @@ impl Tx {
         .bind(micros(request.asked_at))
         .bind(micros(request.decide_by))
         .bind(json("request", &request.verdict)?)
+        .bind(request.extends.map(|grant| grant.to_string()))
         .execute(&mut *self.conn)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -105,6 +107,19 @@ impl Tx {
         let rows: Vec<Row> =
             sqlx::query_as("select * from request where requester = $1 and state = 'awaiting' order by asked_at")
                 .bind(who.to_string())
+                .fetch_all(&mut *self.conn)
+                .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// The requests for a later end of this grant that await a decision.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn awaiting_extensions_of(&mut self, grant: GrantId) -> Result<Vec<Request>, StoreError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from request where extends = $1 and state = 'awaiting' order by asked_at")
+                .bind(grant.to_string())
                 .fetch_all(&mut *self.conn)
                 .await?;
         rows.into_iter().map(Row::read).collect()
@@ -239,6 +254,7 @@ impl Row {
             asked_at: moment("request", self.asked_at)?,
             decide_by: moment("request", self.decide_by)?,
             verdict: from_json("request", &self.verdict)?,
+            extends: self.extends.as_deref().map(|grant| id("request", grant)).transpose()?,
             targets: self.targets.as_deref().map(|targets| from_json("request", targets)).transpose()?,
             state,
         })

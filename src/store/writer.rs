@@ -95,8 +95,8 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: Arc<A
             metrics::counter!("jit_events_total", "kind" => kind).increment(1);
         }
         agenda.touch(tx.pending.touched.drain(..));
-        for answer in answers {
-            answer(failure.clone().map_or(Ok(()), |why| Err(StoreError::CommitFailed(why))));
+        for (answer, kept) in answers {
+            answer(failure.clone().map_or(kept, |why| Err(StoreError::CommitFailed(why))));
         }
     }
 }
@@ -106,15 +106,29 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: Arc<A
 ///
 /// Every trip to the database's thread costs about as much as a small statement, so what follows one another goes
 /// together.
-async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+async fn write_group(
+    tx: &mut Tx,
+    group: &mut Vec<Unit>,
+    answers: &mut Vec<(Answer, Result<(), StoreError>)>,
+) -> Result<(), StoreError> {
     tx.begin().await?;
     let mut units = group.drain(..).peekable();
     while let Some(unit) = units.next() {
         let mark = tx.pending.mark();
-        let ran = unit(tx).await;
-        answers.push(ran.answer);
+        let Ran { keep, answer } = unit(tx).await;
         let another = units.peek().is_some();
-        if ran.keep { tx.keep_unit(another).await? } else { tx.undo_unit(mark, another).await? }
+        let kept = if keep { tx.keep_unit(another).await } else { Ok(()) };
+        if keep && kept.is_ok() {
+            answers.push((answer, kept));
+            continue;
+        }
+        match tx.undo_unit(mark, another).await {
+            Ok(()) => answers.push((answer, kept)),
+            Err(error) => {
+                answers.push((answer, Ok(())));
+                return Err(kept.err().unwrap_or(error));
+            }
+        }
     }
     Ok(())
 }

@@ -1,11 +1,7 @@
 //! Approve a request. The last approval that is needed begins the grant.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
-
 use super::{
-    Env, deny,
+    Env, deny, extend,
     review::{self, Refused},
 };
 use crate::{
@@ -13,7 +9,7 @@ use crate::{
         access::{Access, AccessKey, AccessState},
         audit::{Actor, Attempt, Fact, Receipt, Subject},
         catalog::{Role, Target},
-        grant::{Grant, GrantState},
+        grant::{Grant, GrantState, end_of},
         ids::{AccessId, GrantId, RequestId, UserId},
         job::Job,
         policy::{self, Ask, AskRefusal, ReviewRefusal, Tally, Verdict},
@@ -29,6 +25,8 @@ pub enum Approval {
     Counted(Request, Tally),
     /// It was the last one: the grant has begun.
     Granted(Request, Grant),
+    /// It was the last one: the grant ends later now.
+    Extended(Request, Grant),
     /// It was the last one, but today's policy no longer allows what was asked.
     PolicyDenied(Request, AskRefusal),
     /// It does not count.
@@ -68,7 +66,10 @@ pub async fn approve(tx: &mut Tx, env: &Env, by: &UserId, id: RequestId) -> Resu
         Ok((role, today)) => {
             let strict = tally(tx, env, &request, &today).await?;
             if strict.complete() {
-                grant(tx, env, by, request, &role, &today, strict).await
+                match request.extends {
+                    Some(id) => extend::prolong(tx, env, by, request, (id, &role), &today, strict).await,
+                    None => grant(tx, env, by, request, &role, &today, strict).await,
+                }
             } else {
                 count(tx, env, by, request, strict).await
             }
@@ -175,15 +176,10 @@ async fn owe(
         receipt,
         sessions_until: None,
         tidy_at: None,
+        until: None,
         note: None,
         stuck_since: None,
     };
     tx.insert_access(&access).await?;
     tx.enqueue(&Job::ReconcileAccess(key), env.now).await
-}
-
-/// Clouds keep whole seconds, so a grant ends on one: the last that is not later than was approved.
-fn end_of(start: Timestamp, duration: Duration) -> Timestamp {
-    let whole = start - SignedDuration::from_nanos(i64::from(start.subsec_nanosecond()));
-    whole + duration
 }

@@ -1,9 +1,10 @@
 //! End a grant: because its time is over, because its holder gives it back, because an approver takes it back, or
 //! because it could not be given in the first place.
 
-use super::Env;
+use super::{Env, extend, settle};
 use crate::{
     domain::{
+        access::{Access, AccessState},
         audit::{Actor, Attempt, AttemptRefusal, Fact, Subject},
         grant::{EndCause, Grant, GrantEvent, GrantState},
         ids::{Code, GrantId, UserId},
@@ -102,7 +103,7 @@ pub async fn expire(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreErro
     let grant = tx.load_grant(id).await?;
     match grant.state {
         GrantState::Applying if env.now >= grant.ends_at => {
-            let why = "its time was over before the cloud had confirmed it".to_owned();
+            let why = too_late(&tx.accesses_of(id).await?);
             begin(tx, env, grant, &Actor::Jit, EndCause::NotGrantable { why }).await?;
         }
         GrantState::Active { .. } if env.now >= grant.ends_at => {
@@ -116,14 +117,30 @@ pub async fn expire(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Ends a grant that a cloud will not give.
+/// What had not come when the time was over, and the last that was heard of each.
+fn too_late(accesses: &[Access]) -> String {
+    let missing: Vec<&Access> = accesses.iter().filter(|access| access.state != AccessState::Live).collect();
+    let heard = missing.iter().filter_map(|access| Some(named(access, access.note.as_deref()?, accesses.len())));
+    let heard: Vec<String> = heard.collect();
+    let what = if accesses.len() > 1 { "all of it" } else { "it" };
+    let before = format!("its time was over before the cloud had confirmed {what}");
+    if heard.is_empty() { before } else { format!("{before}: {}", heard.join("; ")) }
+}
+
+/// Which of several it is about.
+fn named(access: &Access, why: &str, of: usize) -> String {
+    if of > 1 { format!("{}: {why}", access.key.resource) } else { why.to_owned() }
+}
+
+/// Ends a grant of which a cloud will not give this access. The rest of it is taken back.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn give_up(tx: &mut Tx, env: &Env, id: GrantId, why: String) -> Result<(), StoreError> {
-    let grant = tx.load_grant(id).await?;
+pub async fn give_up(tx: &mut Tx, env: &Env, access: &Access, why: &str) -> Result<(), StoreError> {
+    let grant = tx.load_grant(access.grant).await?;
     match grant.state {
         GrantState::Applying => {
+            let why = named(access, why, tx.accesses_of(grant.id).await?.len());
             begin(tx, env, grant, &Actor::Jit, EndCause::NotGrantable { why }).await?;
         }
         GrantState::Active { .. }
@@ -140,10 +157,12 @@ async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: E
     tx.move_grant(&grant, &state).await?;
     tx.record(env.now, actor, &Fact::GrantEnding { about: Subject::from(&grant), cause }).await?;
     tx.drop_job(&Job::EndGrant(grant.id)).await?;
+    extend::forget(tx, env, grant.id).await?;
     for access in tx.accesses_of(grant.id).await? {
         tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;
     }
-    tx.refresh_cards(grant.request, env.now).await?;
+    // its time may have been seen to be over, and all of it taken away, before it was ended
+    settle::settle(tx, env, grant.id).await?;
     grant.state = state;
     Ok(grant)
 }

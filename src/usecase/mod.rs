@@ -18,6 +18,7 @@ pub mod cancel;
 pub mod claim;
 pub mod deny;
 pub mod end;
+pub mod extend;
 pub mod lapse;
 pub mod list;
 pub mod policy_change;

@@ -2,11 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::{Env, deny};
+use super::{Env, deny, extend};
 use crate::{
     domain::{
         audit::{Actor, Fact, Subject},
         catalog::Limits,
+        grant::Grant,
         ids::{CardId, Code, RequestId},
         job::Job,
         policy::{self, Ask, AskRefusal, Verdict},
@@ -21,8 +22,18 @@ use crate::{
 /// # Errors
 /// When the store fails.
 pub async fn request(tx: &mut Tx, env: &Env, ask: Ask) -> Result<Result<Request, AskRefusal>, StoreError> {
+    ask_for(tx, env, ask, None).await
+}
+
+/// The same, for a grant of its own or for a later end of one.
+pub(super) async fn ask_for(
+    tx: &mut Tx,
+    env: &Env,
+    ask: Ask,
+    extends: Option<&Grant>,
+) -> Result<Result<Request, AskRefusal>, StoreError> {
     match judge(tx, env, &ask).await? {
-        Ok(verdict) => keep(tx, env, ask, verdict).await.map(Ok),
+        Ok(verdict) => keep(tx, env, ask, verdict, extends).await.map(Ok),
         Err(refusal) => {
             let fact = Fact::AskRefused { role: ask.role, reason: ask.reason, refusal: refusal.clone() };
             tx.record(env.now, &Actor::from(&ask.requester), &fact).await?;
@@ -53,8 +64,15 @@ async fn over_limit(tx: &mut Tx, env: &Env, who: &Principal, limits: Limits) -> 
     Ok((within_the_hour >= limit).then_some(AskRefusal::TooManyThisHour { limit }))
 }
 
-async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Request, StoreError> {
+async fn keep(
+    tx: &mut Tx,
+    env: &Env,
+    ask: Ask,
+    verdict: Verdict,
+    extends: Option<&Grant>,
+) -> Result<Request, StoreError> {
     let id = RequestId::new(env.now, &*env.entropy);
+    let decide_by = env.now + verdict.approval_timeout;
     let request = Request {
         id,
         code: Code::of(id.0, Code::SHORTEST),
@@ -62,8 +80,9 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
         role: ask.role,
         reason: ask.reason,
         asked_at: env.now,
-        decide_by: env.now + verdict.approval_timeout,
+        decide_by: extends.map_or(decide_by, |grant| extend::decide_by(grant, decide_by)),
         verdict,
+        extends: extends.map(|grant| grant.id),
         targets: None,
         state: RequestState::Awaiting,
     };
@@ -73,12 +92,15 @@ async fn keep(tx: &mut Tx, env: &Env, ask: Ask, verdict: Verdict) -> Result<Requ
         rule: request.verdict.rule,
         quorum: request.verdict.quorum.get(),
         decide_by: request.decide_by,
+        extends: extends.map(|grant| grant.code.clone()),
         policy: request.verdict.policy.clone(),
     };
     tx.record(env.now, &Actor::from(&request.requester), &fact).await?;
     tx.enqueue(&Job::LapseRequest(id), request.decide_by).await?;
     let targets = env.catalog.role(&request.role).map(|role| role.targets.as_slice()).unwrap_or_default();
     match targets.iter().find(|target| target.needs_resolving()) {
+        // What it opens and for whom is known already.
+        Some(_) if extends.is_some() => announce(tx, env, &request).await?,
         Some(first) => tx.enqueue(&Job::ResolveRequest(id, first.provider()), env.now).await?,
         None => announce(tx, env, &request).await?,
     }

@@ -3,7 +3,7 @@
 use super::Env;
 use crate::{
     domain::{
-        access::{Access, AccessState},
+        access::Access,
         audit::{Actor, Fact, Subject},
         grant::Grant,
         ids::{GrantId, UserId},
@@ -56,8 +56,8 @@ pub async fn look_again(
     Ok(Ok(grant))
 }
 
-/// Whether people should look at an access.
+/// Whether people should look at an access: it does not come, does not go, or has left something behind that does not go.
 #[must_use]
 pub fn is_stuck(access: &Access) -> bool {
-    access.stuck_since.is_some() && access.state != AccessState::Gone
+    access.stuck_since.is_some()
 }

@@ -61,6 +61,7 @@ async fn what_cannot_be_understood_is_asked_back_about() {
     `/jit request ROLE 30m why you need it` — ask for a role; without a time you get its usual one
     `/jit list` — what you may ask for, how long, and who approves
     `/jit status` — your requests that wait, and what you have
+    `/jit extend GRANT-CODE 30m` — ask for more time
     `/jit cancel REQ-CODE` — withdraw a request
     `/jit end GRANT-CODE` — give access back before its time
     `/jit help` — this text
@@ -69,7 +70,7 @@ async fn what_cannot_be_understood_is_asked_back_about() {
     I do not know `reqeust`. Did you mean `/jit request`?
 
     > /jit frobnicate <!channel>
-    I do not know `frobnicate`. I know: request, list, status, cancel, end, help.
+    I do not know `frobnicate`. I know: request, list, status, extend, cancel, end, help.
 
     > /jit request
     Which role? `/jit list` shows what you may ask for. Then: `/jit request ROLE 30m why`

@@ -334,18 +334,21 @@ async fn an_inventory_names_what_is_ours_and_who_is_in_the_groups() {
     story.give(&policy, story.in_minutes(30)).await.unwrap();
     story.give(&member, story.in_minutes(30)).await.unwrap();
     let before = story.cloud.calls().len();
-    let gone = [
+    let [gone, empty] = [
         Target::AwsIamPolicy(AwsIamPolicy::new(IamPrincipal::Role("gone".into()), POLICY.into())),
         Target::AwsIamGroup(AwsIamGroup::new(&bert, "gone")),
     ];
-    let managed = [policy.target.clone(), policy.target.clone(), member.target.clone()];
-    let mut live = story.aws.inventory(&[managed.as_slice(), &gone].concat()).await.unwrap();
-    assert_eq!(story.cloud.calls().len() - before, 4, "one call for each user, role and group");
-    let found =
-        |work: &Work, grant| Live { resource: work.key.resource.clone(), principal: work.key.principal.clone(), grant };
-    let standing = found(&story.membership(&bert, &group), None);
-    live.sort_by_key(|found| (found.grant.is_none(), found.principal.clone()));
-    assert_eq!(live, [found(&policy, Some(policy.grant)), found(&member, None), standing]);
+    let found = |work: &Work| Live { resource: work.key.resource.clone(), principal: work.key.principal.clone() };
+    let standing = story.membership(&bert, &group);
+    assert_eq!(story.aws.inventory(&policy.target).await.unwrap(), [found(&policy)]);
+    let mut members = story.aws.inventory(&member.target).await.unwrap();
+    members.sort();
+    assert_eq!(members, [found(&member), found(&standing)]);
+    assert_eq!(story.aws.place(&member.target), story.aws.place(&standing.target), "one look tells about both");
+    assert_eq!(story.cloud.calls().len() - before, 2, "one call for each user, role and group");
+    for target in [gone, empty] {
+        assert!(story.aws.inventory(&target).await.unwrap().is_empty());
+    }
 }
 
 #[tokio::test]

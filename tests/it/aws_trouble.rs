@@ -127,7 +127,7 @@ async fn an_aws_that_does_not_come_back_in_time_gives_nothing() {
     assert_eq!(state(&world.grant().await), "failed");
     insta::assert_snapshot!(world.dm(&requester), @r"
     jit:
-      *prod-deploy* was approved, but *could not be granted*: its time was over before the cloud had confirmed it
+      *prod-deploy* was approved, but *could not be granted*: its time was over before the cloud had confirmed it: AWS failed at AssumeRole (HTTP 503, no code)
       GRANT-CODE · approved by @approver
     ");
     insta::assert_snapshot!(world.screen("requests"), @r"
@@ -135,7 +135,7 @@ async fn an_aws_that_does_not_come_back_in_time_gives_nothing() {
       @requester asks for *prod-deploy* for *30m*
       Why: fixing OPS-42
       *Approved* by @approver on 2026-11-21 12:00:00 UTC
-      GRANT-CODE *could not be granted*: its time was over before the cloud had confirmed it
+      GRANT-CODE *could not be granted*: its time was over before the cloud had confirmed it: AWS failed at AssumeRole (HTTP 503, no code)
       REQ-CODE · rule 1 of prod-deploy, up to 30m: 1 approval · asked 2026-11-21 12:00:00 UTC
     ");
     assert!(world.metric("jit_accesses_stuck").await.ends_with(" 0"));

@@ -87,7 +87,7 @@ async fn the_longest_and_wildest_reason_pings_nobody_forges_nothing_and_fits() {
       *prod-deploy* has *ended* on 2026-11-21 12:30:00 UTC: its time is over.
       GRANT-CODE · approved by @approver
     ");
-    let lines: Vec<String> = world.feed().lines().map(|line| line.chars().take(90).collect()).collect();
+    let lines: Vec<String> = world.feed().lines().map(|line| line.chars().take(88).collect()).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
     2026-11-21 12:00:00 UTC *policy in force*: `policy`, 2 roles · #1 seal
     2026-11-21 12:00:00 UTC *REQ-CODE* *requested*: @requester, *prod-deploy* for 30m, why `

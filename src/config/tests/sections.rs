@@ -1,5 +1,7 @@
 //! What is wrong in the tables that there is one of.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -297,6 +299,23 @@ slack = "anna"
 
 4 problems. The configuration is refused as a whole.
 "#);
+}
+
+#[test]
+fn sweeps_have_their_time() {
+    let every = |text: &str| Folder::new(&[("jit.toml", &format!("{TOP}{text}"))]).load().unwrap().drift.every;
+    assert_eq!(every(""), Duration::from_mins(15));
+    assert_eq!(every("[drift]\nevery = \"1h30m\"\n"), Duration::from_mins(90));
+    insta::assert_snapshot!(check(&format!("{TOP}[drift]\nevery = \"30s\"\n")), @r#"
+      x 30s is too short a time between sweeps
+        ,-[jit.toml:14:9]
+     14 | every = "30s"
+        :         ^^^^^
+        `----
+      help: Write "1m" or longer: each sweep asks the clouds about everything that is managed.
+
+    1 problem. The configuration is refused as a whole.
+    "#);
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub mod identity_center;
 mod revoker;
 mod session_policy;
 mod sts;
+mod wire;
 
 pub use iam::AwsIam;
 
@@ -204,10 +205,14 @@ async fn load(region: &str, endpoint_url: Option<&Url>, tuning: &Tuning) -> aws_
         .build();
     let retries = RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
     // pinned: a newer version may wait and retry in other ways
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+    let version = BehaviorVersion::v2026_01_12();
+    let mut loader = aws_config::defaults(version)
         .region(Region::new(region.to_owned()))
         .timeout_config(timeouts)
         .retry_config(retries);
+    if let Some(client) = wire::counted_client(version) {
+        loader = loader.http_client(client);
+    }
     if let Ok(name) = AppName::new("jit") {
         loader = loader.app_name(name);
     }

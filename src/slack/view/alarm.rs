@@ -11,6 +11,7 @@ use crate::{
         grant::Grant,
     },
     slack::{inbound::Button, message::Message},
+    usecase::stuck::is_stuck,
 };
 
 /// The `nth` alarm about a grant, of `raised` so far.
@@ -18,8 +19,7 @@ use crate::{
 pub fn alarm(story: &Story, nth: u16, raised: u16) -> Option<Message> {
     let grant = story.grant.as_ref()?;
     let name = grant.code.grant();
-    let stuck: Vec<&Access> =
-        story.accesses.iter().filter(|it| it.stuck_since.is_some() && it.state != AccessState::Gone).collect();
+    let stuck: Vec<&Access> = story.accesses.iter().filter(|it| is_stuck(it)).collect();
     if stuck.is_empty() {
         let what = format!("*Resolved*: nothing of {name} ({}) is stuck any more.", whose(grant));
         return Some(Draft::default().say(what).finish());
@@ -32,8 +32,7 @@ pub fn alarm(story: &Story, nth: u16, raised: u16) -> Option<Message> {
     let about = format!("{name}: {}", grant.role);
     let by_hand = "I look whether the cloud still has it, and put on the trail that you removed it by hand.";
     let draft = draft.button("Retry now", Button::Retry(grant.id), &about, Weight::Primary);
-    let removing = stuck.iter().any(|access| access.state == AccessState::Removing);
-    let draft = if removing {
+    let draft = if Trouble::of(&stuck) != Trouble::DoesNotCome {
         let weight = Weight::Danger { question: by_hand };
         draft.button("I removed it by hand", Button::RemovedByHand(grant.id), &about, weight)
     } else {
@@ -42,16 +41,38 @@ pub fn alarm(story: &Story, nth: u16, raised: u16) -> Option<Message> {
     Some(draft.finish())
 }
 
+/// What the worst of it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    DoesNotGo,
+    DoesNotCome,
+    LeavesSomething,
+}
+
+impl Trouble {
+    fn of(stuck: &[&Access]) -> Self {
+        let any = |state| stuck.iter().any(|access| access.state == state);
+        if any(AccessState::Removing) {
+            Self::DoesNotGo
+        } else if stuck.iter().all(|access| access.state == AccessState::Gone) {
+            Self::LeavesSomething
+        } else {
+            Self::DoesNotCome
+        }
+    }
+}
+
 fn heading(grant: &Grant, stuck: &[&Access], nth: u16) -> Draft {
-    let removing = stuck.iter().any(|access| access.state == AccessState::Removing);
     let again = if nth == 0 { "" } else { ", still" };
-    let what = if removing { "will not go away" } else { "does not come" };
-    Draft::default().say(format!(
-        "*Stuck{again}*: access of {} {what}. {}, which was to end {}.",
-        whose(grant),
-        grant.code.grant(),
-        words::moment(grant.ends_at)
-    ))
+    let (whose, name, end) = (whose(grant), grant.code.grant(), words::moment(grant.ends_at));
+    let what = match Trouble::of(stuck) {
+        Trouble::DoesNotGo => format!("access of {whose} will not go away. {name}, which was to end {end}."),
+        Trouble::DoesNotCome => format!("access of {whose} does not come. {name}, which was to end {end}."),
+        Trouble::LeavesSomething => format!(
+            "what cut off sessions of {whose} cannot be cleared away. {name}, which is over: nobody has access by it."
+        ),
+    };
+    Draft::default().say(format!("*Stuck{again}*: {what}"))
 }
 
 fn whose(grant: &Grant) -> String {

@@ -25,6 +25,7 @@ pub fn help(slash: &str) -> Message {
         ("request ROLE 30m why you need it", "ask for a role; without a time you get its usual one"),
         ("list", "what you may ask for, how long, and who approves"),
         ("status", "your requests that wait, and what you have"),
+        ("extend GRANT-7K3M 30m", "ask for more time"),
         ("cancel REQ-7K3M", "withdraw a request"),
         ("end GRANT-7K3M", "give access back before its time"),
         ("help", "this text"),
@@ -46,6 +47,24 @@ pub fn asked(request: &Request, slash: &str) -> Message {
             "*{name}*: you asked for *{}* for *{}*.\n{} needed from {}. I write to you when it is decided, by {} at the latest.",
             words::escape(request.role.as_str()),
             time::short(request.duration()),
+            words::approvals(verdict.quorum.get()),
+            words::deciders(verdict, &request.requester),
+            words::moment(request.decide_by),
+        ))
+        .note(format!("Changed your mind? `{slash} cancel {name}`"))
+        .finish()
+}
+
+/// A request for more time was made.
+#[must_use]
+pub fn extension_asked(request: &Request, grant: &Grant, slash: &str) -> Message {
+    let verdict = &request.verdict;
+    let name = request.code.request();
+    Draft::default()
+        .say(format!(
+            "*{name}*: you asked for {} to last until {}.\n{} needed from {}. I write to you when it is decided, by {} at the latest.",
+            grant.code.grant(),
+            words::moment(grant.end_after(request.duration())),
             words::approvals(verdict.quorum.get()),
             words::deciders(verdict, &request.requester),
             words::moment(request.decide_by),
@@ -164,6 +183,12 @@ pub fn approval(approval: &Approval, by: &UserId) -> Message {
                 grant.code.grant()
             )
         }
+        Approval::Extended(request, grant) => format!(
+            "You approved {}: it was the last approval needed. {} now ends {}.",
+            request.code.request(),
+            grant.code.grant(),
+            words::moment(grant.ends_at)
+        ),
         Approval::PolicyDenied(request, why) => format!(
             "{} cannot be granted any more, because the policy has changed since it was asked. {}",
             request.code.request(),

@@ -11,13 +11,20 @@ use crate::{
         request::{Denier, Request, RequestState},
         time,
     },
-    slack::{inbound::Button, message::Message, view::refusal},
+    slack::{
+        inbound::Button,
+        message::Message,
+        view::{extension, refusal},
+    },
 };
 
 /// The card of a request, as things stand.
 #[must_use]
 pub fn card(story: &Story) -> Message {
     let request = &story.request;
+    if let Some(grant) = story.grant.as_ref().filter(|_| request.extends.is_some()) {
+        return extension::card(story, grant);
+    }
     let draft = Draft::default()
         .say(format!(
             "{} asks for *{}* for *{}*",
@@ -40,7 +47,7 @@ pub fn card(story: &Story) -> Message {
     draft.footer(small_print(request)).finish()
 }
 
-fn awaiting(draft: Draft, story: &Story) -> Draft {
+pub(super) fn awaiting(draft: Draft, story: &Story) -> Draft {
     let request = &story.request;
     let verdict = &request.verdict;
     let draft = draft.say(format!(
@@ -149,7 +156,7 @@ pub fn objection(by: &Denier, before: &str) -> String {
     }
 }
 
-fn small_print(request: &Request) -> String {
+pub(super) fn small_print(request: &Request) -> String {
     let verdict = &request.verdict;
     let limit =
         verdict.up_to.map(|seconds| format!(", up to {}", time::short(std::time::Duration::from_secs(seconds))));
@@ -204,6 +211,7 @@ mod tests {
             asked_at: Timestamp::UNIX_EPOCH,
             decide_by: Timestamp::UNIX_EPOCH,
             verdict,
+            extends: None,
             targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets, receipts: Vec::new() }),
             state: RequestState::Awaiting,
         };

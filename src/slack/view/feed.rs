@@ -90,6 +90,22 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             words::moment(*ends_at),
             wish(about)
         ),
+        Fact::GrantExtended { about, approvers, before, ends_at, .. } => format!(
+            "{} *extended* by {}{} until {}, instead of {}: {}",
+            request_name(about),
+            words::people(approvers),
+            if approvers.len() > 1 { format!(" ({actor} was the last)") } else { String::new() },
+            words::moment(*ends_at),
+            words::moment(*before),
+            wish(about)
+        ),
+        Fact::ExtensionFailed { about, why, ends_at } => format!(
+            "{} *could not be extended* and ends {}: {} · {}",
+            grant_name(about),
+            words::moment(*ends_at),
+            words::escape(why),
+            wish(about)
+        ),
         Fact::RequestDenied { about, by } => {
             format!("{} *denied* {}: {}{}", request_name(about), denier(by), wish(about), objection(by, " · "))
         }
@@ -211,6 +227,7 @@ fn attempt_words(attempt: Attempt) -> &'static str {
         Attempt::Approve => "approve",
         Attempt::Deny => "deny",
         Attempt::Cancel => "withdraw it",
+        Attempt::Extend => "extend it",
         Attempt::End => "end it",
         Attempt::Revoke => "revoke it",
         Attempt::Claim => "claim credentials",

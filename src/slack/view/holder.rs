@@ -4,7 +4,7 @@ use super::{
     Story,
     card::{aftermath, cause_words, caveats, denier, objection},
     draft::{Draft, Weight},
-    words,
+    extension, words,
 };
 use crate::{
     domain::{
@@ -20,6 +20,9 @@ use crate::{
 #[must_use]
 pub fn holder(story: &Story) -> Option<Message> {
     let request = &story.request;
+    if let Some(grant) = story.grant.as_ref().filter(|_| request.extends.is_some()) {
+        return extension::holder(story, grant);
+    }
     let what = format!(
         "*{}* for {} ({})",
         words::escape(request.role.as_str()),
@@ -71,10 +74,28 @@ fn granted(story: &Story, grant: &Grant) -> Option<Message> {
             draft.say(format!("*{role}* has *ended* on {}: {}.", words::moment(*at), cause_words(grant, cause)))
         }
     };
+    let draft = match whole(story, grant) {
+        Some(words) => draft.note(words),
+        None => draft,
+    };
     let draft = story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)));
     let draft = aftermath(draft, story, grant);
     let draft = draft.footer(format!("{name} · approved by {}", words::people(&grant.approvers)));
     Some(draft.finish())
+}
+
+/// What becomes of the rest when one of several things could not be given.
+fn whole(story: &Story, grant: &Grant) -> Option<&'static str> {
+    let words = match &grant.state {
+        GrantState::Ending { cause: EndCause::NotGrantable { .. }, .. } => {
+            "It is given as a whole or not at all: what was opened of it is being closed again."
+        }
+        GrantState::Failed { .. } => "It is given as a whole or not at all: nothing of it is open.",
+        GrantState::Applying | GrantState::Active { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => {
+            return None;
+        }
+    };
+    (story.accesses.len() > 1).then_some(words)
 }
 
 fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {

@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod answer;
 pub mod card;
 pub mod draft;
+mod extension;
 pub mod feed;
 pub mod holder;
 pub mod refusal;

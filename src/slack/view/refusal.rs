@@ -11,7 +11,7 @@ use crate::{
         time,
     },
     slack::grammar::{Misunderstood, VERBS},
-    usecase::{cancel, claim, end, review, stuck},
+    usecase::{cancel, claim, end, extend, review, stuck},
 };
 
 /// An ask that goes no further.
@@ -50,6 +50,7 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
             format!("No rule of this role covers {}. Ask for a shorter time.", length(asked))
         }
         AskRefusal::TargetsChanged => "What this role opens has changed since it was asked for. Ask again.".to_owned(),
+        AskRefusal::GrantOver => "The grant that was to last longer has ended. Ask for the role again.".to_owned(),
         AskRefusal::TooFewApprovers { needed, able } => format!(
             "This could never be granted: {} needed, and there {} who may give one. An operator has to name more approvers.",
             words::approvals(*needed),
@@ -144,6 +145,34 @@ pub fn cancel(refused: &cancel::Refused) -> String {
             format!("{name} is the request of {}: only they can withdraw it.", words::principal(&request.requester))
         }
         cancel::Refused::TooLate(request) => format!("{} {}.", request.code.request(), outcome(request)),
+    }
+}
+
+/// A grant that cannot last longer.
+#[must_use]
+pub fn extend(refused: &extend::Refused, slash: &str) -> String {
+    match refused {
+        extend::Refused::Unknown => "There is no grant of that name. `/jit status` shows yours.".to_owned(),
+        extend::Refused::NotTheirs(grant) => {
+            format!(
+                "{} belongs to {}: only they can ask for more time.",
+                grant.code.grant(),
+                words::principal(&grant.holder)
+            )
+        }
+        extend::Refused::Over(grant) => over(grant),
+        extend::Refused::Waiting(request) => format!(
+            "{} asks for more time already and waits for its decision. To ask for something else, withdraw it with \
+             `{slash} cancel {}`.",
+            request.code.request(),
+            request.code.request()
+        ),
+        extend::Refused::Policy(AskRefusal::TooLong { asked, max }) => format!(
+            "That would be {} from its start, and this role allows {} in all.",
+            time::short(Duration::from_secs(*asked)),
+            time::short(Duration::from_secs(*max))
+        ),
+        extend::Refused::Policy(why) => ask(why, slash),
     }
 }
 

@@ -18,6 +18,7 @@ pub async fn all(world: &World) {
     let events = trail(world).await;
     nothing_is_left_over(world).await;
     no_access_outlives_its_grant(world, &events).await;
+    world.nothing_is_pretended().await;
     every_grant_is_justified(world, &events).await;
     the_trail_tells_each_change_once(world, &events).await;
     every_card_shows_what_is_so(world).await;

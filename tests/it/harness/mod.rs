@@ -5,7 +5,10 @@ pub mod aws;
 pub mod browser;
 pub mod checks;
 mod crash;
+pub mod estate;
+pub mod ledger;
 pub mod process;
+pub mod roles;
 mod steps;
 pub mod world;
 

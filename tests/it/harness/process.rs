@@ -118,6 +118,13 @@ impl Process {
         self.dir.path().join("jit.log")
     }
 
+    /// Tampers with the store behind the bot's back.
+    pub async fn sql(&self, statement: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store_file());
+        let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut store).await.unwrap();
+    }
+
     pub fn config_file(&self) -> PathBuf {
         self.dir.path().join("jit.toml")
     }

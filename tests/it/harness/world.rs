@@ -1,14 +1,20 @@
 //! The world of a story: the real router and a real SQLite file, a clock that stands still until it is told to move,
 //! a Slack workspace and an AWS that can be told to fail, and people who type and click.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
     ambient::{Clock, ManualClock, SeededEntropy},
     app::{App, Wiring},
-    config, http,
+    config,
+    domain::access::AccessKey,
+    http,
     job::worker::Worker,
     playground::workspace::{Channel, Group, Person, Server, User, Workspace},
     provider::aws::Tuning,
@@ -34,6 +40,8 @@ pub struct World {
     pub expects_refused: Vec<&'static str>,
     /// Whether a card may stand twice in this story, because the app could not look for it.
     pub expects_copies: bool,
+    /// What somebody else gives in this story: it stays when no grant covers it.
+    pub standing: BTreeSet<AccessKey>,
     bot: Option<JoinHandle<()>>,
     slack_server: Server,
     dir: TempDir,
@@ -146,6 +154,7 @@ impl World {
             shown_secrets,
             expects_refused: Vec::new(),
             expects_copies: false,
+            standing: BTreeSet::new(),
             bot,
             slack_server,
             dir,

@@ -69,8 +69,12 @@ fn subject(target: &AwsIamGroup) -> String {
 
 /// Whether it is on record, for this grant or another under the same key, that there was no membership before ours.
 fn is_ours(work: &Work) -> bool {
-    let says_so = |receipt: &Receipt| receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT);
-    says_so(&work.receipt) || work.siblings.iter().any(says_so)
+    was_absent_before(&work.receipt) || work.siblings.iter().any(was_absent_before)
+}
+
+/// Whether a receipt says that there was no membership when the bot came.
+pub(super) fn was_absent_before(receipt: &Receipt) -> bool {
+    receipt.0.get(BEFORE).is_some_and(|before| before == ABSENT)
 }
 
 /// A user is in 10 groups at most, unless AWS was asked for more: that is a single page.

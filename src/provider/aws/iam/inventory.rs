@@ -1,7 +1,5 @@
-//! What is there: our policies on the users and roles that targets name, and all members of the groups that they name.
-//! What does not exist any more has nothing on it. One call for each user, role and group.
-
-use std::collections::BTreeSet;
+//! What is there: our policies on a user or role that a target names, or all members of a group. What does not exist any
+//! more has nothing on it. One call, or one for each hundred of what is found.
 
 use aws_sdk_iam::Client;
 
@@ -16,20 +14,19 @@ use crate::{
     provider::{Live, ProviderError},
 };
 
-pub(super) async fn take(iam: &Client, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-    let (mut seen, mut live) = (BTreeSet::new(), Vec::new());
-    for kind in managed.iter().filter_map(|target| kind(target).ok()) {
-        match kind {
-            Kind::Policy(target) if seen.insert(target.resource.clone()) => {
-                live.extend(policies(iam, &target.on, &target.resource).await?);
-            }
-            Kind::Group(target) if seen.insert(format!("group/{}", target.group)) => {
-                live.extend(members(iam, &target.group).await?);
-            }
-            Kind::Policy(_) | Kind::Group(_) => {}
-        }
+/// What one look tells about: a user, a role, or all of a group.
+pub(super) fn place(target: &Target) -> String {
+    match kind(target) {
+        Ok(Kind::Group(target)) => format!("group/{}", target.group),
+        Ok(Kind::Policy(_)) | Err(_) => target.resource().to_owned(),
     }
-    Ok(live)
+}
+
+pub(super) async fn take(iam: &Client, target: &Target) -> Result<Vec<Live>, ProviderError> {
+    match kind(target)? {
+        Kind::Policy(target) => policies(iam, &target.on, &target.resource).await,
+        Kind::Group(target) => members(iam, &target.group).await,
+    }
 }
 
 /// Policies with other names than ours are others' business.
@@ -46,7 +43,7 @@ async fn policies(iam: &Client, on: &IamPrincipal, resource: &str) -> Result<Vec
         }
     };
     let grants = names.into_iter().flatten().filter_map(|name| grant_of(&name));
-    let live = |grant| Live { resource: resource.to_owned(), principal: format!("{grant}"), grant: Some(grant) };
+    let live = |grant| Live { resource: resource.to_owned(), principal: format!("{grant}") };
     Ok(grants.map(live).collect())
 }
 
@@ -57,7 +54,7 @@ async fn members(iam: &Client, group: &str) -> Result<Vec<Live>, ProviderError> 
         call_if_there(Operation::GetGroup, &format!("IAM group {group}"), pages.collect()).await?;
     let live = |user: aws_sdk_iam::types::User| {
         let membership = AwsIamGroup::new(user.user_name(), group);
-        Live { resource: membership.resource, principal: membership.user, grant: None }
+        Live { resource: membership.resource, principal: membership.user }
     };
     Ok(members.into_iter().flatten().map(live).collect())
 }

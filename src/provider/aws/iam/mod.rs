@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::{SetUpError, Settings, Tuning, load, revoker::Revoker, sts::refused};
 use crate::{
     domain::catalog::{AwsIamGroup, AwsIamPolicy, Target},
-    provider::{Credentials, Desired, Live, Observed, Progress, Provider, ProviderError, Receipt, Work},
+    provider::{Credentials, Desired, Live, Made, Observed, Progress, Provider, ProviderError, Receipt, Work},
 };
 
 mod error;
@@ -67,8 +67,21 @@ impl Provider for AwsIam {
         Ok(Progress::Done { receipt, tidy_at: None })
     }
 
-    async fn inventory(&self, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-        inventory::take(&self.revoker.client().await, managed).await
+    fn place(&self, target: &Target) -> String {
+        inventory::place(target)
+    }
+
+    async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
+        inventory::take(&self.revoker.client().await, target).await
+    }
+
+    /// A policy carries its grant's id in its name. A membership that was there before was never given.
+    fn made(&self, target: &Target, receipt: &Receipt) -> Made {
+        match kind(target) {
+            Ok(Kind::Policy(_)) => Made::Marked,
+            Ok(Kind::Group(_)) if group::was_absent_before(receipt) => Made::Confirmed,
+            Ok(Kind::Group(_)) | Err(_) => Made::Nothing,
+        }
     }
 
     async fn claim(&self, _work: &Work, _until: Timestamp) -> Result<Credentials, ProviderError> {

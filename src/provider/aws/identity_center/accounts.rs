@@ -20,6 +20,7 @@ use super::{
 use crate::provider::{
     ErrorKind, ProviderError,
     aws::fault::{Answer, Cause, Fault},
+    tally::sent,
 };
 
 /// How often a call is tried before the failure is told.
@@ -101,6 +102,7 @@ impl Organizations {
     async fn send(&self, operation: Operation, body: &str, now: Timestamp) -> Result<Page, Fault> {
         let fault = |cause| Fault { cause, request_id: None };
         let headers = self.signed(operation, body, now).await.map_err(fault)?;
+        sent(operation.name());
         let request = headers.into_iter().fold(self.http.post(&self.url), |it, (name, value)| it.header(name, value));
         let answer = request
             .body(body.to_owned())

@@ -43,8 +43,21 @@ impl IdentityCenter {
                 notes.began(Request::Create(id));
                 return Ok(notes.poll_again(work.now, &being_granted(&it)));
             }
-            if self.wire.look(&self.quota, &it).await? == Seen::Assigned {
+            let is_there = self.wire.look(&self.quota, &it).await? == Seen::Assigned;
+            let nothing_was_sent = notes.created.is_none() && known == Some(Known::NothingSent);
+            if is_there && nothing_was_sent && notes.unheard_at.is_none() {
+                // somebody else was faster: that is found out anew, with nothing in it that is ours
+                notes.not_asked();
+                return Ok(Progress::LookAgain { at: work.now, because: queued(&it), receipt: notes.receipt() });
+            }
+            if is_there {
                 return Ok(self.granted(notes, &it));
+            }
+            if notes.created.take().is_some() {
+                // it is to be made anew, and that is written down first
+                notes.intended_at = Some(work.now);
+                self.know(&it, Known::NothingSent, work.now);
+                return Ok(Progress::LookAgain { at: work.now, because: queued(&it), receipt: notes.receipt() });
             }
         }
         self.create(work, notes, &it, known).await
@@ -55,7 +68,9 @@ impl IdentityCenter {
         let turn = self.quota.turn(&it.account, &it.writer(), Change::Create, work.now);
         if !notes.ours || turn.is_err() {
             // nothing was asked for: what is there when our turn comes may be somebody else's
-            notes.ours &= !seen_absent;
+            if seen_absent {
+                notes.not_asked();
+            }
             let at = turn.err().unwrap_or(work.now);
             return Ok(Progress::LookAgain { at, because: queued(it), receipt: notes.receipt() });
         }
@@ -70,7 +85,9 @@ impl IdentityCenter {
             }
             Err(Halt::Pace(wait)) => {
                 self.quota.done(&it.account, &it.writer());
-                notes.ours &= !seen_absent;
+                if seen_absent {
+                    notes.not_asked();
+                }
                 let at = work.now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(5));
                 Ok(Progress::LookAgain { at, because: OWN_PACE.to_owned(), receipt: notes.receipt() })
             }
@@ -102,9 +119,7 @@ impl IdentityCenter {
         self.quota.done(&it.account, &it.writer());
         notes.settled();
         (notes.failures, notes.removed_at) = (0, None);
-        if notes.created.is_none() {
-            notes.created = Some("unknown".to_owned());
-        }
+        notes.found();
         Progress::Done { receipt: notes.receipt(), tidy_at: None }
     }
 }

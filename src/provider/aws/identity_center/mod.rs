@@ -6,7 +6,7 @@
 //! look again.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -28,7 +28,7 @@ use self::{
 use super::{Tuning, load};
 use crate::{
     domain::catalog::{AwsIdentityCenter as PermissionSetTarget, Target},
-    provider::{Credentials, Desired, Live, Observed, Progress, Provider, ProviderError, Receipt, Work},
+    provider::{Credentials, Desired, Live, Made, Observed, Progress, Provider, ProviderError, Receipt, Work},
 };
 
 mod accounts;
@@ -124,9 +124,9 @@ impl IdentityCenter {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
         };
-        let user = match notes.user_id.take() {
+        let user = match Notes::read(&work.receipt).user_id {
             Some(user) => user,
-            None => self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?,
+            None => self.user(work, &instance).await?,
         };
         if notes.session.is_none() {
             let session = self.facts.session(&self.quota, &instance.arn, &target.permission_set_arn, work.now).await?;
@@ -135,11 +135,33 @@ impl IdentityCenter {
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
             self.look_for_standing(work, target, &mut notes).await?;
+        } else if notes.created.is_none() && notes.request.is_none() {
+            // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
+            let it = Assignment::of(target, &notes)?;
+            if self.known(&it, work.now).is_none() {
+                notes.unheard_at = notes.intended_at;
+            }
+            notes.intended_at = Some(work.now);
         }
         Ok(notes)
     }
 
     /// What is there although nobody here made it stays somebody else's.
+    /// Who the holder is. Grants on one access have one user: whoever has become another one since the first has to end
+    /// that before the next.
+    async fn user(&self, work: &Work, instance: &Instance) -> Result<String, Halt> {
+        let user = self.facts.user(&self.quota, &instance.store, &work.holder, work.now).await?;
+        let earlier = work.siblings.iter().map(Notes::read).filter(|it| it.ours).find_map(|it| it.user_id);
+        if earlier.is_some_and(|earlier| earlier != user) {
+            return Err(refused(
+                "they have the same already, given to another user in Identity Center: person.aws_identity_center or \
+                 their e-mail address has changed since. End that grant first, then ask again",
+            )
+            .into());
+        }
+        Ok(user)
+    }
+
     async fn look_for_standing(
         &self,
         work: &Work,
@@ -240,29 +262,22 @@ impl Provider for IdentityCenter {
         }
     }
 
-    /// Who is assigned directly, by whomever: one call for each managed account and permission set, or one for each
-    /// hundred of the people assigned there.
-    async fn inventory(&self, managed: &[Target]) -> Result<Vec<Live>, ProviderError> {
-        let targets = managed.iter().filter_map(|target| match target {
-            Target::AwsIdentityCenter(it) if !it.account.starts_with("ou-") => Some((it.resource.as_str(), it)),
-            Target::AwsIdentityCenter(_)
-            | Target::AwsSts(_)
-            | Target::AwsIamPolicy(_)
-            | Target::AwsIamGroup(_)
-            | Target::Demo(_) => None,
-        });
-        let targets: BTreeMap<_, _> = targets.collect();
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Who is assigned directly, by whomever: one call for an account and permission set, or one for each hundred of the
+    /// people assigned there.
+    async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
+        let target = assignable(target)?;
         let instance = self.facts.instance(&self.quota).await?;
-        let mut found = Vec::new();
-        for (resource, target) in targets {
-            let users = self.wire.assigned(&self.quota, &instance.arn, target).await?;
-            let live = |principal| Live { resource: resource.to_owned(), principal, grant: None };
-            found.extend(users.into_iter().map(live));
-        }
-        Ok(found)
+        let users = self.wire.assigned(&self.quota, &instance.arn, target).await?;
+        let live = |principal| Live { resource: target.resource.clone(), principal };
+        Ok(users.into_iter().map(live).collect())
+    }
+
+    fn made(&self, _target: &Target, receipt: &Receipt) -> Made {
+        Notes::read(receipt).made()
+    }
+
+    fn reclaimed(&self, noted: &Receipt) -> Receipt {
+        Notes::read(noted).reclaimed().receipt()
     }
 
     async fn claim(&self, _work: &Work, _until: Timestamp) -> Result<Credentials, ProviderError> {
@@ -275,7 +290,11 @@ impl Provider for IdentityCenter {
 }
 
 fn target_of(work: &Work) -> Result<&PermissionSetTarget, ProviderError> {
-    match &work.target {
+    assignable(&work.target)
+}
+
+fn assignable(target: &Target) -> Result<&PermissionSetTarget, ProviderError> {
+    match target {
         Target::AwsIdentityCenter(target) => Ok(target),
         Target::AwsSts(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => {
             Err(refused("a target of another kind was taken to Identity Center: report this"))

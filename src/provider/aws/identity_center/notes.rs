@@ -7,19 +7,24 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
 use crate::{
-    domain::aws::{self, IDENTITY_STORE_ID, INSTANCE_ARN, SESSION_DURATION},
-    provider::{Progress, Receipt, Work},
+    domain::{
+        access::FOUND_AS as USER,
+        aws::{self, IDENTITY_STORE_ID, INSTANCE_ARN, SESSION_DURATION},
+    },
+    provider::{FAILURES, Made, Progress, Receipt, Work},
 };
 
-const USER: &str = "user_id";
 const OURS: &str = "ours";
 const INTENDED_AT: &str = "intended_at";
+const UNHEARD_AT: &str = "unheard_at";
 const CREATED: &str = "create_request_id";
 const REQUEST: &str = "request";
 const POLLS: &str = "polls";
-const FAILURES: &str = "failures";
 const REMOVED_AT: &str = "removed_at";
 const CUT_OFF_UNTIL: &str = "cut_off_until";
+
+/// In place of the id of a creation whose answer never reached us.
+const UNKNOWN: &str = "unknown";
 
 /// A request that AWS is working on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +49,10 @@ pub(super) struct Notes {
     /// Whether an assignment that is there, or may come to be there, is of our making. Written down before AWS is asked
     /// to make it, after we saw that there was none.
     pub ours: bool,
-    /// When that was written down.
+    /// When that was last written down, before AWS was asked.
     pub intended_at: Option<Timestamp>,
+    /// The same of an earlier time, when AWS was asked and its answer never came.
+    pub unheard_at: Option<Timestamp>,
     /// AWS' id of the creation, once AWS has answered. Without it a create may be under way of which we know nothing.
     pub created: Option<String>,
     /// What AWS is working on.
@@ -64,20 +71,24 @@ impl Notes {
     /// Reads the access' own receipt, and what the others under the key have to add.
     pub fn of(work: &Work) -> Self {
         let mut notes = Self::read(&work.receipt);
+        let has_asked_itself = notes.intended_at.is_some();
         for other in work.siblings.iter().map(Self::read) {
             notes.user_id = notes.user_id.or(other.user_id);
             notes.instance = notes.instance.or(other.instance);
             notes.session = notes.session.or(other.session);
             notes.ours |= other.ours;
             notes.intended_at = notes.intended_at.max(other.intended_at);
-            notes.created = notes.created.or(other.created);
+            notes.unheard_at = notes.unheard_at.max(other.unheard_at);
+            // what came of an earlier creation says nothing about one of its own
+            notes.created = notes.created.or(other.created.filter(|_| !has_asked_itself));
             notes.request = notes.request.or(other.request);
             notes.cut_off_until = notes.cut_off_until.max(other.cut_off_until);
         }
         notes
     }
 
-    fn read(receipt: &Receipt) -> Self {
+    /// Reads one receipt alone.
+    pub fn read(receipt: &Receipt) -> Self {
         let text = |key: &str| receipt.0.get(key).filter(|value| !value.is_empty()).cloned();
         let time = |key: &str| text(key).and_then(|at| at.parse().ok());
         let count = |key: &str| text(key).and_then(|count| count.parse().ok()).unwrap_or_default();
@@ -88,6 +99,7 @@ impl Notes {
             session: aws::session_duration(&receipt.0),
             ours: text(OURS).is_some(),
             intended_at: time(INTENDED_AT),
+            unheard_at: time(UNHEARD_AT),
             created: text(CREATED),
             request: text(REQUEST).as_deref().and_then(Request::parse),
             polls: count(POLLS),
@@ -108,6 +120,7 @@ impl Notes {
             (SESSION_DURATION, self.session.map(|session| session.as_secs().to_string())),
             (OURS, self.ours.then(|| "yes".to_owned())),
             (INTENDED_AT, time(self.intended_at)),
+            (UNHEARD_AT, time(self.unheard_at)),
             (CREATED, self.created.clone()),
             (REQUEST, self.request.as_ref().map(Request::text)),
             (POLLS, count(self.polls)),
@@ -116,6 +129,20 @@ impl Notes {
             (CUT_OFF_UNTIL, time(self.cut_off_until)),
         ];
         Receipt(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.unwrap_or_default())).collect())
+    }
+
+    /// What it says of our part in an assignment that is over.
+    pub fn made(&self) -> Made {
+        match (self.created.is_some() || self.ours, self.intended_at) {
+            (true, _) => Made::Confirmed,
+            (false, Some(_)) => Made::Perhaps,
+            (false, None) => Made::Nothing,
+        }
+    }
+
+    /// AWS was not asked for it after all: what comes to be there meanwhile is somebody else's.
+    pub fn not_asked(&mut self) {
+        (self.ours, self.intended_at) = (false, None);
     }
 
     /// To be asked about again: after 1 s, 2 s, 4 s, 8 s, and then every 15 s.
@@ -129,6 +156,19 @@ impl Notes {
     /// A new request is under way.
     pub fn began(&mut self, request: Request) {
         (self.request, self.polls) = (Some(request), 0);
+    }
+
+    /// It was taken away, and is there again: it is ours to take away once more.
+    pub fn reclaimed(mut self) -> Self {
+        self.settled();
+        (self.ours, self.removed_at, self.failures) = (true, None, 0);
+        self.found();
+        self
+    }
+
+    /// It is there, and we know no creation by its id.
+    pub fn found(&mut self) {
+        self.created.get_or_insert_with(|| UNKNOWN.to_owned());
     }
 
     /// Nothing is under way any more.
@@ -168,6 +208,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_receipt_says_whose_work_it_was() {
+        let mut notes = Notes::default();
+        assert_eq!(notes.made(), Made::Nothing);
+        (notes.ours, notes.intended_at) = (true, Some(Timestamp::UNIX_EPOCH));
+        let mut other_way = notes.clone();
+        other_way.not_asked();
+        assert_eq!(other_way.made(), Made::Nothing, "somebody else was quicker");
+        notes.ours = false;
+        assert_eq!(notes.made(), Made::Perhaps, "taken back without an answer");
+        (notes.created, notes.removed_at, notes.failures) = (Some("r".into()), Some(Timestamp::UNIX_EPOCH), 3);
+        assert_eq!(notes.made(), Made::Confirmed);
+
+        let mut receipt = notes.receipt().shown();
+        Notes::read(&Receipt(receipt.clone())).reclaimed().receipt().add_to(&mut receipt);
+        let again = Notes::read(&Receipt(receipt));
+        assert!(again.ours && again.removed_at.is_none() && again.failures == 0 && again.created.is_some());
+    }
+
+    #[test]
     fn what_is_written_is_read_again() {
         let at: Timestamp = "2026-11-21T12:00:00.5Z".parse().unwrap();
         let mut notes = Notes {
@@ -176,6 +235,7 @@ mod tests {
             session: Some(Duration::from_hours(1)),
             ours: true,
             intended_at: Some(at),
+            unheard_at: None,
             created: None,
             request: None,
             polls: 3,

@@ -7,12 +7,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+
+use crate::ambient::{SystemTimer, Timer};
 
 /// The longest that a call waits for its place; a job may run for 25 s.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,10 +47,12 @@ impl Limits {
 }
 
 /// What is used of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Quota {
     limits: Limits,
-    next_call: Mutex<Option<Instant>>,
+    timer: Arc<dyn Timer>,
+    /// When the next call may be made, by the timer.
+    next_call: Mutex<Option<SignedDuration>>,
     changes: Mutex<Changes>,
     /// Held while the inline policy of a permission set is read, changed and written back.
     pub(super) policies: tokio::sync::Mutex<()>,
@@ -72,30 +75,45 @@ struct Changes {
     waiting: BTreeMap<(String, String), (Change, Timestamp, Timestamp)>,
 }
 
+impl Default for Quota {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl Quota {
     /// Within these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self::timed(limits, Arc::new(SystemTimer::default()))
+    }
+
+    /// Within these limits, by this timer.
+    #[must_use]
+    pub fn timed(limits: Limits, timer: Arc<dyn Timer>) -> Self {
+        Self { limits, timer, next_call: Mutex::default(), changes: Mutex::default(), policies: Default::default() }
     }
 
     /// Waits until a call may be made, if that is soon; says how long it would take otherwise.
     pub(super) async fn call(&self) -> Result<(), Duration> {
         let Some(space) = Duration::from_secs(1).checked_div(self.limits.calls_per_second) else { return Ok(()) };
-        let now = Instant::now();
-        let at = {
+        let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let now = signed(self.timer.elapsed());
+        let wait = {
             let mut next = self.next_call.lock().unwrap_or_else(PoisonError::into_inner);
             // unused places are kept for one second, so that what is done now and then is not slowed down
-            let earliest = now.checked_sub(Duration::from_secs(1)).unwrap_or(now);
+            let earliest = now - SignedDuration::from_secs(1);
             let at = next.map_or(earliest, |next| next.max(earliest));
-            let wait = at.saturating_duration_since(now);
+            let wait = Duration::try_from(at - now).unwrap_or_default();
             if wait > PATIENCE {
                 return Err(wait);
             }
-            *next = Some(at + space);
-            at
+            *next = Some(at + signed(space));
+            wait
         };
-        tokio::time::sleep_until(at).await;
+        if !wait.is_zero() {
+            self.timer.wait(wait).await;
+        }
         Ok(())
     }
 
@@ -167,6 +185,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ambient::ManualTimer;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -214,18 +233,23 @@ mod tests {
 
     #[tokio::test]
     async fn calls_keep_their_pace_after_a_first_burst() {
-        let quota = Quota::new(Limits { calls_per_second: 20, ..Limits::default() });
-        let begun = Instant::now();
-        for _ in 0..20 {
+        let timer = ManualTimer::default();
+        let quota = Quota::timed(Limits { calls_per_second: 20, ..Limits::default() }, Arc::new(timer.clone()));
+        for _ in 0..21 {
             quota.call().await.unwrap();
         }
-        assert!(begun.elapsed() < Duration::from_millis(500), "a burst is let through: {:?}", begun.elapsed());
+        assert_eq!(timer.elapsed(), Duration::ZERO, "a burst is let through");
         for _ in 0..10 {
             quota.call().await.unwrap();
         }
-        assert!(begun.elapsed() > Duration::from_millis(450), "{:?}", begun.elapsed());
+        assert_eq!(timer.elapsed(), Duration::from_millis(500));
+        timer.wait(Duration::from_mins(10)).await;
+        for _ in 0..23 {
+            quota.call().await.unwrap();
+        }
+        assert_eq!(timer.elapsed(), Duration::from_millis(600_600), "unused places are kept for a second");
         // somebody else has taken all places of the next minute
-        *quota.next_call.lock().unwrap() = Some(Instant::now() + Duration::from_mins(1));
+        *quota.next_call.lock().unwrap() = Some(SignedDuration::from_mins(12));
         assert!(quota.call().await.unwrap_err() > Duration::from_secs(50));
         Quota::new(Limits::NONE).call().await.unwrap();
     }

@@ -125,9 +125,10 @@ impl IdentityCenter {
 
     /// Until when a create that was sent and never answered may come true; `None` when all is known.
     fn may_be_on_its_way(&self, work: &Work, notes: &Notes, it: &Assignment) -> Option<Timestamp> {
-        let until = notes.intended_at? + ON_ITS_WAY;
-        let is_open = notes.created.is_none() && work.now < until;
-        (is_open && self.known(it, work.now) != Some(Known::NothingSent)).then_some(until)
+        let is_open = notes.created.is_none() && self.known(it, work.now) != Some(Known::NothingSent);
+        let last = notes.intended_at.filter(|_| is_open);
+        let until = last.max(notes.unheard_at)? + ON_ITS_WAY;
+        (work.now < until).then_some(until)
     }
 
     fn failed(&self, work: &Work, notes: &mut Notes, it: &Assignment, reason: &str) -> Progress {

@@ -25,7 +25,11 @@ pub struct Slow {
 
 /// What AWS is at, and what it is to be slow at.
 #[derive(Default)]
-pub(super) struct Center(Mutex<Desk>);
+pub(super) struct Center {
+    desk: Mutex<Desk>,
+    /// Held while a call is answered: what two of them see to be ripe would be done twice.
+    alone: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Desk {
@@ -77,13 +81,14 @@ impl Center {
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared {
     /// Answers a call in JSON: status and body.
     pub(super) async fn center(&self, action: &str, headers: &HeaderMap, body: &Value) -> (u16, Value) {
+        let _alone = self.center.alone.lock().await;
         for id in self.ripe() {
             self.finish(&id, headers).await;
         }
@@ -178,7 +183,10 @@ impl Shared {
         let request = self.center.desk().requests[id].clone();
         let is_double = request.action == "CreateAccountAssignment" && self.is_assigned(headers, &request.body).await;
         if request.fails.is_none() && !is_double {
-            self.ask_moto(Some(&request.action), headers, &request.body).await;
+            let (status, answer) = self.ask_moto(Some(&request.action), headers, &request.body).await;
+            // somebody else may have taken it away meanwhile
+            let is_done = status == 200 || request.action == "DeleteAccountAssignment";
+            assert!(is_done, "moto does not do what was taken on: {answer}");
         }
         self.center.desk().requests.get_mut(id).unwrap().is_done = true;
     }

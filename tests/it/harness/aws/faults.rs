@@ -26,6 +26,9 @@ pub enum Fault {
     Hang,
     /// The work is done, and nothing is said until the cloud is healed.
     HangAfter,
+    /// The call reaches the cloud twice, as behind a proxy that repeats what it has heard nothing of; the second answer is
+    /// the one that arrives.
+    Twice,
     /// Nothing is done, and this is the answer.
     Answer(String),
 }

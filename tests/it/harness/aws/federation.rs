@@ -34,7 +34,7 @@ pub(super) async fn answer(
     shared.record.note_call(call.clone());
 
     match shared.faults.take(&call.action) {
-        None => {}
+        None | Some(Fault::Twice) => {}
         Some(Fault::Hang | Fault::HangAfter) => shared.faults.healed().await,
         Some(Fault::DropAfter) => return broken(),
         Some(Fault::Refuse { status, .. }) => return StatusCode::from_u16(status).unwrap().into_response(),

@@ -8,7 +8,7 @@ use std::{
 use jit::provider::aws::identity_center::Instance;
 use serde_json::{Value, json};
 
-use super::{Cloud, Fault, REGION, center::Slow};
+use super::{Cloud, Fault, center::Slow, moto, proxy::scope};
 
 impl Cloud {
     /// The next `times` calls of `action` (`CreateAccountAssignment`, …) are answered with `IN_PROGRESS`.
@@ -23,9 +23,12 @@ impl Cloud {
 
     /// The Identity Center that moto has.
     pub async fn identity_center(&self) -> Instance {
-        let found = self.admin("sso", "SWBExternalService.ListInstances", &json!({})).await;
-        let part = |name: &str| found["Instances"][0][name].as_str().unwrap().to_owned();
-        Instance { arn: part("InstanceArn"), store: part("IdentityStoreId") }
+        let find = || async {
+            let found = self.admin("sso", "SWBExternalService.ListInstances", &json!({})).await;
+            let part = |name: &str| found["Instances"][0][name].as_str().unwrap().to_owned();
+            Instance { arn: part("InstanceArn"), store: part("IdentityStoreId") }
+        };
+        self.center.get_or_init(find).await.clone()
     }
 
     /// Makes a user whose name and e-mail address begin so; gives the id.
@@ -56,6 +59,16 @@ impl Cloud {
             "PrincipalType": "USER", "PrincipalId": user,
         });
         self.admin("sso", "SWBExternalService.CreateAccountAssignment", &assignment).await;
+    }
+
+    /// Takes it away, as somebody other than the bot.
+    pub async fn unassign(&self, account: &str, permission_set: &str, user: &str) {
+        let Instance { arn, .. } = self.identity_center().await;
+        let assignment = json!({
+            "InstanceArn": arn, "TargetId": account, "TargetType": "AWS_ACCOUNT", "PermissionSetArn": permission_set,
+            "PrincipalType": "USER", "PrincipalId": user,
+        });
+        self.admin("sso", "SWBExternalService.DeleteAccountAssignment", &assignment).await;
     }
 
     /// Who has it now.
@@ -122,21 +135,17 @@ impl Cloud {
         self.admin("organizations", &format!("AWSOrganizationsV20161128.{action}"), body).await
     }
 
-    /// moto tells services apart by what the signature is for; it does not check it.
     async fn admin(&self, service: &str, target: &str, body: &Value) -> Value {
-        let scope = format!(
-            "AWS4-HMAC-SHA256 Credential={}/20261121/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0",
-            super::ACCESS_KEY_ID
-        );
         let answer = self
             .proxy
             .shared
             .http
             .post(self.moto.clone())
-            .header("authorization", scope)
+            .header("authorization", scope(service))
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.1")
             .body(body.to_string());
+        let _turn = moto::turn().await;
         answer.send().await.expect("moto answers").json().await.unwrap_or_default()
     }
 }

@@ -19,9 +19,10 @@ use jit::{
     ambient::Clock,
     provider::aws::{
         Settings, Tuning,
-        identity_center::{Limits, Quota},
+        identity_center::{Instance, Limits, Quota},
     },
 };
+use tokio::sync::OnceCell;
 use url::Url;
 
 use self::{
@@ -39,6 +40,7 @@ mod moto;
 pub mod principals;
 mod proxy;
 mod record;
+pub mod sts_story;
 
 pub use center::Slow;
 pub use faults::Fault;
@@ -57,6 +59,8 @@ pub const REGION: &str = "eu-west-1";
 pub struct Cloud {
     proxy: Proxy,
     moto: Url,
+    admin: OnceCell<aws_sdk_iam::Client>,
+    center: OnceCell<Instance>,
 }
 
 impl Cloud {
@@ -64,7 +68,8 @@ impl Cloud {
     pub async fn start(clock: Arc<dyn Clock>) -> Self {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let moto = moto::url().await;
-        Self { proxy: Proxy::start(moto.clone(), clock).await, moto }
+        let proxy = Proxy::start(moto.clone(), clock).await;
+        Self { proxy, moto, admin: OnceCell::new(), center: OnceCell::new() }
     }
 
     /// What `aws.endpoint_url` is to be.
@@ -166,10 +171,11 @@ impl Cloud {
 
     /// A client that goes straight to moto, as an administrator of `account`.
     async fn iam(&self, account: &str) -> aws_sdk_iam::Client {
-        let own = self.direct(own_credentials()).await;
         if account == ACCOUNT {
-            return aws_sdk_iam::Client::new(&own);
+            let admin = || async { aws_sdk_iam::Client::new(&self.direct(own_credentials()).await) };
+            return self.admin.get_or_init(admin).await.clone();
         }
+        let own = self.direct(own_credentials()).await;
         let admin = format!("arn:aws:iam::{account}:role/admin");
         let sts = aws_sdk_sts::Client::new(&own);
         let session = sts.assume_role().role_arn(admin).role_session_name("admin").send().await.unwrap();

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::{Mutex, MutexGuard};
 use url::Url;
 
 /// How long moto may take: usually 2 to 10 seconds, more when all cores compile.
@@ -33,6 +34,13 @@ struct Moto {
     port: u16,
     /// Holds the pipe open.
     _guard: Child,
+}
+
+/// Calls in JSON take turns: moto keeps assignments in a list, and one call would walk through it while another takes
+/// something out.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
 }
 
 /// Where moto listens; starts it if need be.

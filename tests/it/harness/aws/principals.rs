@@ -74,6 +74,12 @@ impl Cloud {
         policies
     }
 
+    /// What the inline policies of a user are called.
+    pub async fn policy_names(&self, user: &str) -> BTreeSet<String> {
+        let names = self.iam(ACCOUNT).await.list_user_policies().user_name(user).send().await;
+        names.expect("moto knows the user").policy_names().iter().cloned().collect()
+    }
+
     /// Gives a user a policy, as an administrator does.
     pub async fn give_policy(&self, user: &str, name: &str, document: &str) {
         let iam = self.iam(ACCOUNT).await;

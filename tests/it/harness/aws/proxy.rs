@@ -18,7 +18,7 @@ use url::Url;
 use super::{
     center::Center,
     faults::{Fault, Faults},
-    federation,
+    federation, moto,
     record::{Call, Record, Session},
 };
 
@@ -81,7 +81,15 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
             broken()
         }
         Some(Fault::Hang) => {
-            shared.faults.healed().await;
+            // also when nobody waits for the answer any more
+            let late = tokio::spawn(async move {
+                shared.faults.healed().await;
+                shared.forward(&call, &headers, body, true).await
+            });
+            late.await.unwrap_or_else(|_| broken())
+        }
+        Some(Fault::Twice) => {
+            shared.forward(&call, &headers, body.clone(), false).await;
             shared.forward(&call, &headers, body, true).await
         }
         Some(Fault::HangAfter) => {
@@ -118,15 +126,18 @@ impl Shared {
         response
     }
 
-    /// Asks moto in JSON; as if the bot had made the call `action` when one is named.
+    /// Asks moto in JSON; as if the bot had made the call `action` to Identity Center when one is named, whatever the
+    /// call is that it really makes now.
     pub async fn ask_moto(&self, action: Option<&str>, headers: &HeaderMap, body: &Value) -> (u16, Value) {
         let mut request = self.http.post(self.moto.clone()).body(body.to_string());
         for (name, value) in headers.iter().filter(|(name, _)| !is_hop(name.as_str())) {
             request = match action {
                 Some(action) if name == TARGET => request.header(name, format!("SWBExternalService.{action}")),
+                Some(_) if name == header::AUTHORIZATION => request.header(name, scope("sso")),
                 Some(_) | None => request.header(name, value),
             };
         }
+        let _turn = moto::turn().await;
         let answer = request.send().await.expect("moto answers");
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
@@ -172,6 +183,15 @@ fn json_params(body: &[u8]) -> BTreeMap<String, String> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// moto tells services apart by what the signature is for; it does not check it.
+pub(super) fn scope(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={}/20261121/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+        super::ACCESS_KEY_ID,
+        super::REGION
+    )
 }
 
 /// Headers that are about the connection and not about the call.

@@ -1,0 +1,144 @@
+//! Ask one cloud about some of what is managed there, for as long as a job may take, and compare.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    Asked, Held, Plan, Unanswered,
+    compare::{Seen, compare},
+    with_grants,
+};
+use crate::{
+    ambient::{SystemTimer, Timer},
+    domain::{
+        catalog::{ProviderName, Target},
+        time::short,
+    },
+    provider::{ErrorKind, Live, Provider, ProviderError, counting},
+    store::{Reader, StoreError},
+};
+
+/// Nothing more is asked about after so long.
+pub const PATIENCE: Duration = Duration::from_secs(8);
+/// So much longer the last answer may take: together that is less than a job may.
+const LAST_ANSWER: Duration = Duration::from_secs(12);
+
+/// What a cloud told about some places.
+#[derive(Debug, Default)]
+pub struct Took {
+    /// What is there, by place, for every place that the cloud told about.
+    pub live: BTreeMap<String, Vec<Live>>,
+    /// Places that the cloud does not tell about, and will not until somebody mends that.
+    pub refused: BTreeMap<String, ProviderError>,
+    /// Why there was no use in going on.
+    pub stopped: Option<ProviderError>,
+}
+
+/// Asks about one place after the other, in order, until there are no more, [`PATIENCE`] is over, or the cloud has to be
+/// left alone. One place at least is asked about.
+pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, timer: &dyn Timer) -> Took {
+    let (begun, mut took) = (timer.elapsed(), Took::default());
+    for (place, target) in places {
+        let elapsed = timer.elapsed().saturating_sub(begun);
+        if elapsed > PATIENCE {
+            break;
+        }
+        let left = (PATIENCE + LAST_ANSWER).saturating_sub(elapsed);
+        let answer = tokio::time::timeout(left, provider.inventory(target)).await;
+        match answer.unwrap_or_else(|_| Err(no_answer(left))) {
+            Ok(live) => {
+                took.live.insert(place.clone(), live);
+            }
+            Err(error) if error.kind.is_final() => {
+                took.refused.insert(place.clone(), error);
+            }
+            Err(error) => {
+                took.stopped = Some(error);
+                break;
+            }
+        }
+    }
+    took
+}
+
+pub(super) fn no_answer(after: Duration) -> ProviderError {
+    let message = format!("there was no whole answer within {}", short(after));
+    ProviderError { kind: ErrorKind::Unavailable, message }
+}
+
+/// What came of a look.
+pub(super) struct Look {
+    pub plan: Plan,
+    /// Places that the cloud does not tell about.
+    pub refused: BTreeSet<String>,
+    /// Why there was no use in going on, if there was none.
+    pub stopped: Option<ProviderError>,
+    cloud: ProviderName,
+}
+
+impl Look {
+    /// The places that the cloud told about.
+    pub fn told(&self) -> BTreeSet<String> {
+        self.plan.asked.get(&self.cloud).map(|asked| asked.told.clone()).unwrap_or_default()
+    }
+
+    /// Whether a place needs not be asked about again.
+    pub fn is_done(&self, place: &str) -> bool {
+        self.refused.contains(place) || self.plan.asked.get(&self.cloud).is_some_and(|it| it.told.contains(place))
+    }
+}
+
+/// Looks at as many of these places as it can, and compares what is there with what should be.
+pub(super) async fn look(
+    store: &Reader,
+    (cloud, provider): (ProviderName, &dyn Provider),
+    places: &BTreeMap<String, Target>,
+    now: Timestamp,
+) -> Result<Look, StoreError> {
+    // before the cloud is asked: what is given or taken away meanwhile is no difference
+    let open = store.read(|tx| Box::pin(async move { open(tx, cloud).await })).await?;
+    let (took, calls) = counting(take(provider, places, &SystemTimer::default())).await;
+    let found: BTreeSet<(String, String)> =
+        took.live.values().flatten().map(|live| (live.resource.clone(), live.principal.clone())).collect();
+    let told: BTreeSet<String> = took.live.keys().cloned().collect();
+    let names = told.clone();
+    let read = store.read(|tx| {
+        Box::pin(async move {
+            let accesses = tx.accesses_found(cloud, &found).await?;
+            Ok((with_grants(tx, accesses).await?, tx.places_looked_at(cloud, &names).await?))
+        })
+    });
+    let (history, looked_at) = read.await?;
+    let seen = Seen { cloud, provider, now, open, live: took.live, history, looked_at };
+    let mut plan = compare(&seen);
+    let refused: BTreeSet<String> = took.refused.keys().cloned().collect();
+    plan.unanswered = took
+        .refused
+        .into_iter()
+        .map(|(place, error)| Unanswered { cloud, place, more: 0, why: error.message })
+        .collect();
+    plan.asked.insert(cloud, Asked { told, calls });
+    Ok(Look { plan, refused, stopped: took.stopped, cloud })
+}
+
+async fn open(tx: &mut crate::store::Tx, cloud: ProviderName) -> Result<Vec<Held>, StoreError> {
+    let accesses = tx.open_accesses(cloud).await?;
+    with_grants(tx, accesses).await
+}
+
+/// Whether it may have to do with the one place that was asked about, and not with the cloud as a whole.
+pub(super) fn may_be_the_place(error: &ProviderError) -> bool {
+    match error.kind {
+        ErrorKind::Throttled { .. } => false,
+        ErrorKind::Denied
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::Unavailable
+        | ErrorKind::Ambiguous
+        | ErrorKind::Refused => true,
+    }
+}
