@@ -58,7 +58,7 @@ pub trait Provider: Send + Sync {
 
     /// Whose work it was, if an access to this target, with this receipt, is over and an inventory finds it all the same.
     fn made(&self, target: &Target, receipt: &Receipt) -> Made {
-        let _whatever_is_there_was_confirmed = (target, receipt);
+        let (_whatever_it_is, _was_confirmed) = (target, receipt);
         Made::Confirmed
     }
 

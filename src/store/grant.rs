@@ -118,7 +118,7 @@ impl Tx {
         let rows: Vec<Row> = sqlx::query_as(
             "select * from grant_ where state in ('applying', 'active', 'ending')
              or id in (select grant_id from access where state <> 'gone' or stuck_since is not null)
-             order by ends_at, id",
+             order by ends_at, role, id",
         )
         .fetch_all(&mut *self.conn)
         .await?;

@@ -30,6 +30,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => ask().prop_map(|(who, role, minutes)| Step::Ask { who, role, minutes }),
         2 => any::<usize>().prop_map(|nth| Step::Approve { nth }),
         1 => any::<usize>().prop_map(|nth| Step::Deny { nth }),
+        2 => (any::<usize>(), prop::sample::select(vec![15_i64, 60, 240]))
+            .prop_map(|(nth, minutes)| Step::Extend { nth, minutes }),
         3 => any::<usize>().prop_map(|nth| Step::End { nth }),
         1 => any::<usize>().prop_map(|nth| Step::Revoke { nth }),
         4 => prop::sample::select(vec![4_i64, 14, 29, 75]).prop_map(|minutes| Step::Pass { minutes }),

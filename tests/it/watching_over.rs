@@ -147,7 +147,7 @@ async fn a_permission_set_is_assigned_and_taken_away_again() {
     world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
     world.advance(minutes(1)).await;
     assert_eq!(state(&world.grant().await), "active");
-    assert_eq!(world.cloud.assigned(db.account, &db.set).await, [db.user.clone()]);
+    assert_eq!(world.cloud.assigned(db.account, &db.set).await, std::slice::from_ref(&db.user));
     world.advance(minutes(31)).await;
     assert_eq!(state(&world.grant().await), "ended");
     assert!(world.cloud.assigned(db.account, &db.set).await.is_empty());

@@ -6,7 +6,7 @@ use super::Report;
 use crate::{
     cli::{moment, who},
     domain::grant::GrantState,
-    job::drift::{Asked, Fate, Followed, Held, Plan},
+    job::drift::{Asked, Fate, Followed, Foreign, Held, Plan, Unanswered},
     provider::Calls,
 };
 
@@ -71,14 +71,12 @@ fn fates<'a>(report: &Report, all: impl Iterator<Item = &'a Followed>) -> Vec<St
 }
 
 fn foreign(plan: &Plan) -> Vec<String> {
-    let line = |it: &crate::job::drift::Foreign| {
-        format!("  {}: {} has {}", it.cloud.as_str(), it.live.principal, it.live.resource)
-    };
+    let line = |it: &Foreign| format!("  {}: {} has {}", it.cloud.as_str(), it.live.principal, it.live.resource);
     plan.foreign.iter().map(line).collect()
 }
 
 fn unanswered(plan: &Plan) -> Vec<String> {
-    let line = |it: &crate::job::drift::Unanswered| {
+    let line = |it: &Unanswered| {
         let more = match it.more {
             0 => String::new(),
             1 => ", and 1 thing more".to_owned(),

@@ -19,7 +19,7 @@ use crate::{
         time::short,
     },
     provider::{ErrorKind, Live, Provider, ProviderError, counting},
-    store::{Reader, StoreError},
+    store::{Reader, StoreError, Tx},
 };
 
 /// Nothing more is asked about after so long.
@@ -125,7 +125,7 @@ pub(super) async fn look(
     Ok(Look { plan, refused, stopped: took.stopped, cloud })
 }
 
-async fn open(tx: &mut crate::store::Tx, cloud: ProviderName) -> Result<Vec<Held>, StoreError> {
+async fn open(tx: &mut Tx, cloud: ProviderName) -> Result<Vec<Held>, StoreError> {
     let accesses = tx.open_accesses(cloud).await?;
     with_grants(tx, accesses).await
 }

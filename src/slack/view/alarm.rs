@@ -32,11 +32,12 @@ pub fn alarm(story: &Story, nth: u16, raised: u16) -> Option<Message> {
     let about = format!("{name}: {}", grant.role);
     let by_hand = "I look whether the cloud still has it, and put on the trail that you removed it by hand.";
     let draft = draft.button("Retry now", Button::Retry(grant.id), &about, Weight::Primary);
-    let draft = if Trouble::of(&stuck) != Trouble::DoesNotCome {
-        let weight = Weight::Danger { question: by_hand };
-        draft.button("I removed it by hand", Button::RemovedByHand(grant.id), &about, weight)
-    } else {
-        draft
+    let draft = match Trouble::of(&stuck) {
+        Trouble::DoesNotCome => draft,
+        Trouble::DoesNotGo | Trouble::LeavesSomething => {
+            let weight = Weight::Danger { question: by_hand };
+            draft.button("I removed it by hand", Button::RemovedByHand(grant.id), &about, weight)
+        }
     };
     Some(draft.finish())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jit::{
     domain::{
         access::AccessState,
@@ -43,6 +43,11 @@ pub enum Step {
     },
     Deny {
         nth: usize,
+    },
+    /// A holder asks for more time, and it is approved at once.
+    Extend {
+        nth: usize,
+        minutes: i64,
     },
     /// A holder ends a grant, or an approver revokes it.
     End {
@@ -164,6 +169,7 @@ impl Ledger {
             Step::Deny { nth } => self.click(&approver, "Deny", nth).await,
             Step::Revoke { nth } => self.click(&approver, "Revoke", nth).await,
             Step::End { nth } => self.end(nth).await,
+            Step::Extend { nth, minutes } => self.extend(nth, minutes).await,
             Step::Pass { minutes: count } => self.world.advance(minutes(count)).await,
             Step::Crash => self.world.restart().await,
             Step::CrashAfter { steps } => self.world.crash_after(steps),
@@ -184,9 +190,7 @@ impl Ledger {
 
     /// Somebody clicks a button that one of the cards has.
     async fn click(&mut self, who: &Person, button: &str, nth: usize) {
-        let label = format!("\"text\":\"{button}\"");
-        let has = |it: &Message| it.present().blocks.iter().any(|block| block.to_string().contains(&label));
-        let cards: Vec<Message> = self.world.slack.channel("requests").messages().into_iter().filter(has).collect();
+        let cards = self.cards_with(button);
         let Some(card) = cards.get(nth % cards.len().max(1)).or(cards.last()) else { return };
         who.clicks_on(card, button).await;
         self.world.answered().await;
@@ -197,13 +201,40 @@ impl Ledger {
         }
     }
 
+    fn cards_with(&self, button: &str) -> Vec<Message> {
+        let label = format!("\"text\":\"{button}\"");
+        let has = |it: &Message| it.present().blocks.iter().any(|block| block.to_string().contains(&label));
+        self.world.slack.channel("requests").messages().into_iter().filter(has).collect()
+    }
+
+    async fn extend(&mut self, nth: usize, minutes: i64) {
+        let Some((grant, holder)) = self.open_grant(nth).await else { return };
+        let before = self.cards_with("Approve").len();
+        holder.types(&format!("/jit extend {} {minutes}m", grant.code.grant())).await;
+        self.world.settle().await;
+        if self.cards_with("Approve").len() == before {
+            // longer than the role allows
+            return;
+        }
+        let [approver] = self.world.people(["approver"]);
+        self.click(&approver, "Approve", before).await;
+        let entry = self.entries.get_mut(&grant.id).unwrap();
+        entry.ends_at += SignedDuration::from_mins(minutes);
+    }
+
     async fn end(&mut self, nth: usize) {
-        let grants = self.world.all_grants().await;
-        let open: Vec<&Grant> = grants.iter().filter(|grant| grant.covers(self.world.now())).collect();
-        let Some(grant) = open.get(nth % open.len().max(1)) else { return };
-        let holder = self.people.iter().find(|person| person.id() == grant.holder.to_string()).unwrap();
+        let Some((grant, holder)) = self.open_grant(nth).await else { return };
         holder.types(&format!("/jit end {}", grant.code.grant())).await;
         self.entries.get_mut(&grant.id).unwrap().is_ended = true;
+    }
+
+    /// One of the grants that cover something, and who holds it.
+    async fn open_grant(&self, nth: usize) -> Option<(Grant, Person)> {
+        let mut open = self.world.all_grants().await;
+        open.retain(|grant| grant.covers(self.world.now()));
+        let grant = open.get(nth % open.len().max(1))?.clone();
+        let holder = self.people.iter().find(|person| person.id() == grant.holder.to_string())?;
+        Some((grant, holder.clone()))
     }
 
     /// Takes a new grant into the books.
@@ -326,6 +357,7 @@ impl Ledger {
             self.enter(grant);
             let entry = self.entries.get_mut(&grant.id).unwrap();
             let story = format!("{when}, at {now}: {entry:?} {:?}", grant.state);
+            assert_eq!(grant.ends_at, entry.ends_at, "{story}");
             entry.may_fail |= disturbed && matches!(grant.state, GrantState::Applying);
             let lives = now < entry.ends_at && !entry.is_ended;
             let policy = format!("jit-{}", grant.id);

@@ -14,7 +14,8 @@ pub struct Assignable {
 impl World {
     /// Adds a role with these targets, in TOML after their headers, that one person of sre may approve.
     pub async fn add_role(&self, name: &str, targets: &[&str]) {
-        let targets = targets.iter().map(|target| format!("\n[[role.target]]\n{target}\n")).collect::<String>();
+        let targets =
+            targets.iter().map(|target| format!("\n[[role.target]]\n{target}\n")).collect::<Vec<_>>().concat();
         self.edit_config(|config| {
             format!(
                 "{config}\n[[role]]\nname = \"{name}\"\nmax_duration = \"2h\"\n\n[[role.rule]]\napprovals = 1\n\

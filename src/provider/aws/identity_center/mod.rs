@@ -146,7 +146,6 @@ impl IdentityCenter {
         Ok(notes)
     }
 
-    /// What is there although nobody here made it stays somebody else's.
     /// Who the holder is. Grants on one access have one user: whoever has become another one since the first has to end
     /// that before the next.
     async fn user(&self, work: &Work, instance: &Instance) -> Result<String, Halt> {
@@ -162,6 +161,7 @@ impl IdentityCenter {
         Ok(user)
     }
 
+    /// What is there although nobody here made it stays somebody else's.
     async fn look_for_standing(
         &self,
         work: &Work,

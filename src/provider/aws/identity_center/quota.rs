@@ -91,7 +91,13 @@ impl Quota {
     /// Within these limits, by this timer.
     #[must_use]
     pub fn timed(limits: Limits, timer: Arc<dyn Timer>) -> Self {
-        Self { limits, timer, next_call: Mutex::default(), changes: Mutex::default(), policies: Default::default() }
+        Self {
+            limits,
+            timer,
+            next_call: Mutex::default(),
+            changes: Mutex::default(),
+            policies: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Waits until a call may be made, if that is soon; says how long it would take otherwise.
