@@ -24,8 +24,27 @@ pub struct Bot {
 pub struct Cloud<'a> {
     /// What `aws.endpoint_url` is to be.
     pub endpoint: &'a str,
-    /// Name, role ARN and channel of each role.
-    pub roles: Vec<(String, String, String)>,
+    /// What can be asked for.
+    pub roles: Vec<Role>,
+    /// Who people are in Identity Center: their Slack id and their user name there.
+    pub people: Vec<(String, String)>,
+}
+
+/// Something that one person's approval opens.
+pub struct Role {
+    /// What it is called.
+    pub name: String,
+    /// Where its cards go.
+    pub channel: String,
+    /// Its one target, as the configuration writes it.
+    pub target: String,
+}
+
+impl Role {
+    /// Sessions of a role in AWS.
+    pub fn sts(name: &str, arn: &str, channel: String) -> Self {
+        Self { name: name.to_owned(), channel, target: format!("type = \"aws-sts\"\nrole_arn = \"{arn}\"") }
+    }
 }
 
 impl Bot {
@@ -124,7 +143,11 @@ endpoint_url = "{}"
         slack.api_url(),
         cloud.endpoint
     );
-    for (name, arn, channel) in &cloud.roles {
+    for (slack, name) in &cloud.people {
+        write!(toml, "[[person]]\nslack = \"{slack}\"\naws_identity_center = \"{name}\"\n")
+            .expect("strings take everything");
+    }
+    for Role { name, channel, target } in &cloud.roles {
         write!(
             toml,
             r#"
@@ -138,8 +161,7 @@ channel = "{channel}"
 approvals = 1
 approvers = ["U0APPROVER"]
 [[role.target]]
-type = "aws-sts"
-role_arn = "{arn}"
+{target}
 "#
         )
         .expect("strings take everything");

@@ -13,7 +13,7 @@ use jit::{
 };
 
 use super::{
-    bot::{Bot, Cloud, memory},
+    bot::{Bot, Cloud, Role, memory},
     load::{self, Load},
     naive,
     signed::{ROLES, commands},
@@ -46,13 +46,14 @@ pub async fn of_jit(number: usize, time: Duration) -> Round {
         let channel = Channel::public(&format!("cards-{role:02}"));
         let id = channel.id.clone();
         workspace.add_channel(channel);
-        (format!("role-{role:02}"), format!("arn:aws:iam::123456789012:role/role-{role:02}"), id)
+        let name = format!("role-{role:02}");
+        Role::sts(&name, &format!("arn:aws:iam::123456789012:role/{name}"), id)
     };
     for name in ["requests", "audit"] {
         workspace.add_channel(Channel::public(name));
     }
     _ = workspace.person("approver");
-    let cloud = Cloud { endpoint: "http://127.0.0.1:9", roles: (0..ROLES).map(role).collect() };
+    let cloud = Cloud { endpoint: "http://127.0.0.1:9", roles: (0..ROLES).map(role).collect(), people: Vec::new() };
     let mut bot = Bot::start(&workspace, &slack, &cloud).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let idle = memory(bot.pid(), "VmRSS");

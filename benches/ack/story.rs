@@ -9,11 +9,10 @@ use jit::{
     playground::workspace::{Channel, Workspace},
 };
 
-use super::bot::{Bot, Cloud};
-
-#[path = "../../tests/it/harness/aws/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "the tests use all of it, the benchmark only the record")]
-mod aws;
+use super::{
+    aws,
+    bot::{Bot, Cloud, Role},
+};
 
 /// The calls of AWS that each step took.
 pub struct Story {
@@ -33,8 +32,9 @@ pub async fn run() -> Story {
     }
     let [requester, approver] = ["requester", "approver"].map(|name| workspace.person(name));
     let endpoint = cloud.endpoint_url();
-    let role = ("prod-deploy".to_owned(), cloud.role("prod-deploy").await, "C0REQUESTS".to_owned());
-    let bot = Bot::start(&workspace, &slack, &Cloud { endpoint: endpoint.as_str(), roles: vec![role] }).await;
+    let role = Role::sts("prod-deploy", &cloud.role("prod-deploy").await, "C0REQUESTS".to_owned());
+    let cloud_of_the_bot = Cloud { endpoint: endpoint.as_str(), roles: vec![role], people: Vec::new() };
+    let bot = Bot::start(&workspace, &slack, &cloud_of_the_bot).await;
 
     requester.types("/jit request prod-deploy 30m fixing OPS-42").await;
     until(|| workspace.channel("requests").screen().contains("Approve")).await;
@@ -64,7 +64,7 @@ fn link(workspace: &Workspace, bot: &Bot) -> Option<String> {
     })
 }
 
-async fn until(is_so: impl Fn() -> bool) {
+pub(super) async fn until(is_so: impl Fn() -> bool) {
     for _ in 0..200 {
         if is_so() {
             return;

@@ -1,8 +1,33 @@
 //! AWS targets by what they open: one name for each thing, made here and nowhere else.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use super::catalog::{AwsIamGroup, AwsIamPolicy, AwsIdentityCenter, IamPrincipal, Target};
+use super::{
+    audit::Receipt,
+    catalog::{AwsIamGroup, AwsIamPolicy, AwsIdentityCenter, IamPrincipal, Target},
+};
+
+/// Under which key the receipt of an assignment says how long sessions of its permission set last, in seconds.
+pub const SESSION_DURATION: &str = "session_duration";
+/// The longest that a permission set lets sessions last. Source: IAM Identity Center quotas.
+pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
+/// Under which key it says which Identity Center it is in.
+pub const INSTANCE_ARN: &str = "instance_arn";
+/// Under which key it says where the people of that Identity Center are.
+pub const IDENTITY_STORE_ID: &str = "identity_store_id";
+
+/// What a receipt says that stays as it is until somebody decides: not who the holder is, nor what is there.
+#[must_use]
+pub fn lasting(mut receipt: Receipt) -> Receipt {
+    receipt.retain(|key, _| [SESSION_DURATION, INSTANCE_ARN, IDENTITY_STORE_ID].contains(&key.as_str()));
+    receipt
+}
+
+/// How long sessions of the permission set last, if the receipt of an assignment says it.
+#[must_use]
+pub fn session_duration(receipt: &Receipt) -> Option<Duration> {
+    receipt.get(SESSION_DURATION)?.parse().ok().map(Duration::from_secs)
+}
 
 impl AwsIdentityCenter {
     /// A permission set on an account, or on those of an organisational unit.
@@ -63,6 +88,11 @@ impl fmt::Display for IamPrincipal {
 pub enum Caveat {
     /// The cloud does not end a membership of a group by itself: it lasts until the bot has taken it away.
     GroupHasNoEnd,
+    /// Sessions that people opened through the assignment outlast it.
+    SessionsRunOn {
+        /// By how much at most.
+        up_to: Duration,
+    },
 }
 
 impl Target {
@@ -80,8 +110,19 @@ impl Target {
     pub fn caveat(&self) -> Option<Caveat> {
         match self {
             Self::AwsIamGroup(_) => Some(Caveat::GroupHasNoEnd),
-            // what an assignment in Identity Center leaves running depends on its permission set: only the cloud knows
+            // how long sessions run on depends on the permission set: only the cloud knows
             Self::AwsSts(_) | Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::Demo(_) => None,
+        }
+    }
+
+    /// For how long sessions that it opened may run on after its end, where they do: Identity Center ends none when it
+    /// takes an assignment away. While the receipt does not say it, the longest there can be.
+    #[must_use]
+    pub fn sessions_run_on(&self, receipt: &Receipt) -> Option<Duration> {
+        match self {
+            Self::AwsIdentityCenter(assignment) if assignment.cut_off_sessions => None,
+            Self::AwsIdentityCenter(_) => Some(session_duration(receipt).unwrap_or(LONGEST_SESSION)),
+            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => None,
         }
     }
 }

@@ -101,9 +101,21 @@ impl Lane {
     #[must_use]
     pub fn width(&self) -> usize {
         match self {
+            // It keeps to AWS' quota by itself; what waits for its turn there costs nothing.
+            Self::Provider(ProviderName::AwsIdentityCenter) => 32,
             Self::Provider(_) => 8,
             Self::Sweep(_) | Self::Channel(_) => 1,
-            Self::Store => 4,
+            // As many as share a commit without making each other wait.
+            Self::Store => 32,
+        }
+    }
+
+    /// Whether it is one of the many that share what Slack can take.
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        match self {
+            Self::Channel(_) => true,
+            Self::Provider(_) | Self::Sweep(_) | Self::Store => false,
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    audit::Receipt,
     catalog::Target,
     ids::{Code, GrantId, RequestId, RoleName, UserId},
     policy::{AskRefusal, Verdict},
@@ -46,6 +47,18 @@ pub struct ResolvedTargets {
     pub configured: Vec<Target>,
     /// What they stand for: an organisational unit is its accounts.
     pub resolved: Vec<Target>,
+    /// What the clouds said of each that stays as it is, in the same order; it need not be asked for again when the
+    /// grant begins. Empty when they did not answer.
+    #[serde(default)]
+    pub receipts: Vec<Receipt>,
+}
+
+impl ResolvedTargets {
+    /// What would be opened, each with what is known of it.
+    pub fn each(&self) -> impl Iterator<Item = (&Target, Receipt)> {
+        let receipts = self.receipts.iter().cloned().chain(std::iter::repeat_with(Receipt::new));
+        self.resolved.iter().zip(receipts)
+    }
 }
 
 impl Request {

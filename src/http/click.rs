@@ -85,7 +85,7 @@ async fn obey(app: &Arc<App>, click: Click) -> Result<Option<Message>, StoreErro
                     return Ok(Done::Repeated);
                 }
                 // The answer may hold a link, which is a secret: only that there was one is kept.
-                tx.remember_delivery(&click.delivery, None, env.now).await?;
+                tx.remember_delivery(click.delivery.clone(), None, env.now);
                 if let (Some(what), Some((channel, ts))) = (sighted(button), &click.message) {
                     sighting::sight(tx, &env, what, (channel, ts)).await?;
                 }

@@ -144,7 +144,7 @@ where
                 }
                 let now = env.now;
                 let message = work(tx, env).await?;
-                tx.remember_delivery(&delivery, Some(&message.text), now).await?;
+                tx.remember_delivery(delivery, Some(message.text.clone()), now);
                 Ok(message)
             })
         })

@@ -15,10 +15,9 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The store and Slack answer too. Says which does not. Whoever asks also has the worker look into the store: a command
-/// that has written into it asks here.
+/// The store and Slack answer too. Says which does not. Whoever asks also has the worker learn what another process has
+/// written into the store, since every write does: a command that has done so asks here.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    app.ctx.store.wake().notify_one();
     let store = app.ctx.store.write(|_tx| Box::pin(async { Ok(()) }));
     let slack = app.ctx.tools.load().slack.clone();
     let patience = std::time::Duration::from_secs(3);

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -13,11 +14,11 @@ use crate::{
     domain::{
         catalog::Catalog,
         ids::{ChannelId, GrantId},
-        job::{Job, backoff},
+        job::{Job, Leased, backoff},
     },
     provider::Providers,
     slack::client::{SlackApi, SlackError},
-    store::{Store, StoreError},
+    store::{Store, StoreError, Tx},
     usecase::{Env, end, lapse},
 };
 
@@ -88,6 +89,22 @@ pub enum Outcome {
         /// When.
         at: Timestamp,
     },
+    /// How it went was written down already, with the last thing that it did.
+    Noted {
+        /// Whether the lease was still ours.
+        kept: bool,
+    },
+}
+
+impl Outcome {
+    /// Writes down how a job went; answers `false` when the lease was lost.
+    async fn note(self, tx: &mut Tx, leased: &Leased, now: Timestamp) -> Result<bool, StoreError> {
+        match self {
+            Self::Done => tx.finish_job(leased, now).await,
+            Self::Again { at } => tx.postpone_job(leased, at, now).await,
+            Self::Noted { kept } => Ok(kept),
+        }
+    }
 }
 
 /// Why a job has to be tried again.
@@ -134,21 +151,45 @@ impl JobError {
     }
 }
 
-/// Does one job, which has failed `attempts` times in a row so far.
-async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobError> {
-    match job {
-        Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, attempts).await,
-        Job::EndGrant(grant) => end_grant(ctx, *grant).await,
+/// Does the last of what a job does, and writes down in the same unit how it went: one commit instead of two.
+async fn conclude(
+    ctx: &Context,
+    leased: &Leased,
+    outcome: Outcome,
+    work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>> + Send + 'static,
+) -> Result<Outcome, JobError> {
+    let (now, leased) = (ctx.clock.now(), leased.clone());
+    let kept = ctx
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                work(tx).await?;
+                outcome.note(tx, &leased, now).await
+            })
+        })
+        .await?;
+    Ok(Outcome::Noted { kept })
+}
+
+/// Does one job.
+async fn run(ctx: &Context, leased: &Leased) -> Result<Outcome, JobError> {
+    let attempts = leased.attempts;
+    match &leased.job {
+        Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, leased).await,
+        Job::EndGrant(grant) => end_grant(ctx, *grant, leased).await,
         Job::LapseRequest(request) => {
             let (env, request) = (ctx.env(), *request);
-            ctx.store.write(move |tx| Box::pin(async move { lapse::lapse(tx, &env, request).await })).await?;
-            Ok(Outcome::Done)
+            conclude(ctx, leased, Outcome::Done, move |tx| {
+                Box::pin(async move { lapse::lapse(tx, &env, request).await })
+            })
+            .await
+            .map(|_taken_off| without_lease())
         }
         Job::ResolveRequest(request, _) => resolve_request::run(ctx, *request, attempts).await,
         Job::Sweep => drift::sweep::begin(ctx).await,
         Job::SweepCloud(cloud) => drift::sweep::run(ctx, *cloud, attempts).await,
         Job::RaiseAlarm(grant) => raise_alarm::run(ctx, *grant).await,
-        Job::ProjectCard(card, _) => project_card::run(ctx, *card).await,
+        Job::ProjectCard(card, _) => project_card::run(ctx, *card, leased).await,
         Job::PostFeed(channel) => post_feed::run(ctx, channel).await,
         Job::Prune => prune::run(ctx).await,
     }
@@ -156,10 +197,11 @@ async fn run(ctx: &Context, job: &Job, attempts: u32) -> Result<Outcome, JobErro
 
 /// Ends a grant whose time is over. If that cannot be put on the trail, it has not ended yet; the clouds are told all the
 /// same, since they are asked to have what is covered at this moment, whatever the grant says of itself.
-async fn end_grant(ctx: &Context, grant: GrantId) -> Result<Outcome, JobError> {
+async fn end_grant(ctx: &Context, grant: GrantId, leased: &Leased) -> Result<Outcome, JobError> {
     let env = ctx.env();
-    let ended = ctx.store.write(move |tx| Box::pin(async move { end::expire(tx, &env, grant).await })).await;
-    let Err(error) = ended else { return Ok(Outcome::Done) };
+    let ended =
+        conclude(ctx, leased, Outcome::Done, move |tx| Box::pin(async move { end::expire(tx, &env, grant).await }));
+    let Err(error) = ended.await else { return Ok(without_lease()) };
     let now = ctx.clock.now();
     ctx.store
         .write(move |tx| {
@@ -171,5 +213,10 @@ async fn end_grant(ctx: &Context, grant: GrantId) -> Result<Outcome, JobError> {
             })
         })
         .await?;
-    Err(error.into())
+    Err(error)
+}
+
+/// For a verb that takes its own job off the list, since others may be at it too.
+fn without_lease() -> Outcome {
+    Outcome::Noted { kept: true }
 }

@@ -7,22 +7,26 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, JobError, Outcome};
+use super::{Context, JobError, Outcome, conclude};
 use crate::{
-    domain::ids::{CardId, ChannelId, RequestId},
+    domain::{
+        ids::{CardId, ChannelId, RequestId},
+        job::Leased,
+    },
     slack::{
         client::{Label, Posted, SlackError},
         message::Message,
         view::{self, Story},
     },
-    store::{Card, CardKind, StoreError, Tx},
+    store::{Card, CardCopy, CardKind, StoreError, Tx},
 };
 
 /// What marks our cards in a message's metadata.
 const LABEL: &str = "jit_card";
 
-pub(super) async fn run(ctx: &Context, id: CardId) -> Result<Outcome, JobError> {
-    let (card, story, raised) = ctx.store.read(|tx| Box::pin(async move { load(tx, id).await })).await?;
+pub(super) async fn run(ctx: &Context, id: CardId, leased: &Leased) -> Result<Outcome, JobError> {
+    let Shown { card, copies, story, raised } =
+        ctx.store.read(|tx| Box::pin(async move { load(tx, id).await })).await?;
     let message = match card.kind {
         CardKind::Request => Some(view::card::card(&story)),
         CardKind::Holder => view::holder::holder(&story),
@@ -31,22 +35,32 @@ pub(super) async fn run(ctx: &Context, id: CardId) -> Result<Outcome, JobError> 
     let Some(message) = message else {
         return Ok(Outcome::Done);
     };
-    let outcome = match card.posted.clone() {
-        Some(_) if card.digest.as_ref() == Some(&message.digest()) => Outcome::Done,
-        Some((channel, ts)) => update(ctx, &card, Posted { channel, ts }, &message).await?,
-        None => post(ctx, &card, &message).await?,
-    };
-    match outcome {
-        Outcome::Done => update_copies(ctx, &card, &message).await,
-        again @ Outcome::Again { .. } => Ok(again),
+    let digest = message.digest();
+    let (is_shown, stale) = (card.digest.as_ref() == Some(&digest), copies.iter().any(|copy| copy.digest != digest));
+    // The copies have their turn once it is written down that the card itself shows it.
+    let then = if stale { Outcome::Again { at: ctx.clock.now() } } else { Outcome::Done };
+    match card.posted.clone() {
+        Some(_) if is_shown && !stale => Ok(Outcome::Done),
+        Some(_) if is_shown => update_copies(ctx, &card, copies, &message).await,
+        Some((channel, ts)) => update(ctx, &card, Posted { channel, ts }, &message, then, leased).await,
+        None => post(ctx, &card, &message, then, leased).await,
     }
 }
 
-async fn load(tx: &mut Tx, id: CardId) -> Result<(Card, Story, u16), StoreError> {
+/// A card and what it is to show.
+struct Shown {
+    card: Card,
+    copies: Vec<CardCopy>,
+    story: Story,
+    raised: u16,
+}
+
+async fn load(tx: &mut Tx, id: CardId) -> Result<Shown, StoreError> {
     let card = tx.load_card(id).await?;
+    let copies = tx.copies_of(id).await?;
     let story = story(tx, card.request).await?;
-    let raised = tx.count_alarms(card.request).await?;
-    Ok((card, story, raised))
+    let raised = if let CardKind::Alarm(_) = card.kind { tx.count_alarms(card.request).await? } else { 0 };
+    Ok(Shown { card, copies, story, raised })
 }
 
 async fn story(tx: &mut Tx, id: RequestId) -> Result<Story, StoreError> {
@@ -63,13 +77,17 @@ async fn story(tx: &mut Tx, id: RequestId) -> Result<Story, StoreError> {
     Ok(Story { request, approvals, grant, accesses })
 }
 
-async fn update(ctx: &Context, card: &Card, at: Posted, message: &Message) -> Result<Outcome, JobError> {
+async fn update(
+    ctx: &Context,
+    card: &Card,
+    at: Posted,
+    message: &Message,
+    then: Outcome,
+    leased: &Leased,
+) -> Result<Outcome, JobError> {
     let slack = ctx.tools.load().slack.clone();
     match slack.update(&at, message).await {
-        Ok(()) => {
-            remember(ctx, card.id, at, message.digest()).await?;
-            Ok(Outcome::Done)
-        }
+        Ok(()) => remember(ctx, card.id, at, message.digest(), then, leased).await,
         Err(SlackError::Refused(code)) if code == "message_not_found" => {
             let id = card.id;
             ctx.store.write(move |tx| Box::pin(async move { tx.card_not_posted(id).await })).await?;
@@ -79,9 +97,13 @@ async fn update(ctx: &Context, card: &Card, at: Posted, message: &Message) -> Re
     }
 }
 
-async fn update_copies(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, JobError> {
+async fn update_copies(
+    ctx: &Context,
+    card: &Card,
+    copies: Vec<CardCopy>,
+    message: &Message,
+) -> Result<Outcome, JobError> {
     let (id, digest) = (card.id, message.digest());
-    let copies = ctx.store.read(move |tx| Box::pin(async move { tx.copies_of(id).await })).await?;
     let slack = ctx.tools.load().slack.clone();
     for copy in copies.into_iter().filter(|copy| copy.digest != digest) {
         let (at, shows) = (Posted { channel: copy.channel.clone(), ts: copy.ts.clone() }, digest.clone());
@@ -97,7 +119,13 @@ async fn update_copies(ctx: &Context, card: &Card, message: &Message) -> Result<
     Ok(Outcome::Done)
 }
 
-async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, JobError> {
+async fn post(
+    ctx: &Context,
+    card: &Card,
+    message: &Message,
+    then: Outcome,
+    leased: &Leased,
+) -> Result<Outcome, JobError> {
     let (id, now) = (card.id, ctx.clock.now());
     let name = id.to_string();
     let label = Label { kind: LABEL, id: &name };
@@ -105,8 +133,7 @@ async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, 
         && let Some(found) = find(ctx, &card.address, since, label).await?
     {
         // It may show what was so when it was posted: the next run compares.
-        remember(ctx, id, found, String::new()).await?;
-        return Ok(Outcome::Again { at: now });
+        return remember(ctx, id, found, String::new(), Outcome::Again { at: now }, leased).await;
     }
     if let Err(at) = ctx.pacer.take(&card.address, &name, now) {
         return Ok(Outcome::Again { at });
@@ -114,10 +141,7 @@ async fn post(ctx: &Context, card: &Card, message: &Message) -> Result<Outcome, 
     ctx.store.write(move |tx| Box::pin(async move { tx.card_posting(id, now).await })).await?;
     let slack = ctx.tools.load().slack.clone();
     match slack.post(&card.address, message, label).await {
-        Ok(posted) => {
-            remember(ctx, id, posted, message.digest()).await?;
-            Ok(Outcome::Done)
-        }
+        Ok(posted) => remember(ctx, id, posted, message.digest(), then, leased).await,
         Err(error @ SlackError::Unclear(_)) => Err(JobError::Slack(error)),
         Err(error @ (SlackError::Throttled { .. } | SlackError::Refused(_))) => {
             ctx.store.write(move |tx| Box::pin(async move { tx.card_not_posted(id).await })).await?;
@@ -157,6 +181,17 @@ pub(super) fn slow_down(ctx: &Context, channel: &ChannelId, error: SlackError) -
     }
 }
 
-async fn remember(ctx: &Context, id: CardId, at: Posted, digest: String) -> Result<(), StoreError> {
-    ctx.store.write(move |tx| Box::pin(async move { tx.card_posted(id, &at.channel, &at.ts, &digest).await })).await
+/// Notes where a card stands and what it shows, and with that how the job went.
+async fn remember(
+    ctx: &Context,
+    id: CardId,
+    at: Posted,
+    digest: String,
+    then: Outcome,
+    leased: &Leased,
+) -> Result<Outcome, JobError> {
+    conclude(ctx, leased, then, move |tx| {
+        Box::pin(async move { tx.card_posted(id, &at.channel, &at.ts, &digest).await })
+    })
+    .await
 }

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, JobError, Outcome, directory};
+use super::{Context, JobError, Outcome, conclude, directory};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         audit::{Actor, Fact, Subject},
         catalog::Nature,
         grant::{Grant, GrantState},
-        job::Job,
+        job::{Job, Leased},
     },
     provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
@@ -33,18 +34,18 @@ struct Claimant {
     grant: Grant,
 }
 
-pub(super) async fn run(ctx: &Context, key: &AccessKey, attempts: u32) -> Result<Outcome, JobError> {
+pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Result<Outcome, JobError> {
     let wanted = key.clone();
     let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &wanted).await })).await?;
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
     if covered.is_empty() {
-        return close(ctx, uncovered, attempts).await;
+        return close(ctx, uncovered, leased).await;
     }
-    match open(ctx, covered, uncovered, attempts).await? {
+    match open(ctx, covered, uncovered, leased).await? {
         Some(outcome) => Ok(outcome),
         // a grant was given up: what that leaves to do is not put off
-        None => Box::pin(run(ctx, key, attempts)).await,
+        None => Box::pin(run(ctx, key, leased)).await,
     }
 }
 
@@ -63,8 +64,9 @@ async fn open(
     ctx: &Context,
     covered: Vec<Claimant>,
     uncovered: Vec<Claimant>,
-    attempts: u32,
+    leased: &Leased,
 ) -> Result<Option<Outcome>, JobError> {
+    let attempts = leased.attempts;
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
     let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
@@ -91,11 +93,13 @@ async fn open(
     hand_over(ctx, over).await?;
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
-            confirm_live(ctx, wanted, receipt, until).await?;
-            Ok(Some(Outcome::Done))
+            let env = ctx.env();
+            conclude(ctx, leased, Outcome::Done, move |tx| confirm_live(tx, env, wanted, receipt, until).boxed())
+                .await
+                .map(Some)
         }
         Ok(Progress::LookAgain { at, because, receipt }) => {
-            wait(ctx, noted(wanted, &receipt), at, because).await.map(Some)
+            wait(ctx, leased, noted(wanted, &receipt), at, because).await.map(Some)
         }
         Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
@@ -143,7 +147,8 @@ async fn hand_over(ctx: &Context, over: Vec<Claimant>) -> Result<(), StoreError>
         return Ok(());
     }
     let over = step(ctx, over, AccessEvent::NotCovered).await?;
-    confirm_gone(ctx, over, Receipt::default(), None).await
+    let env = ctx.env();
+    ctx.store.write(move |tx| confirm_gone(tx, env, over, Receipt::default(), None).boxed()).await
 }
 
 /// Whether it may be in the cloud, or has left something there.
@@ -152,7 +157,7 @@ pub(super) fn counts(access: &Access) -> bool {
 }
 
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
-async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result<Outcome, JobError> {
+async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Result<Outcome, JobError> {
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     // What is gone already has only to be tidied: its receipt says nothing about what is still there.
     let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned()
@@ -170,16 +175,19 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, attempts: u32) -> Result
         sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
-    let owed = step(ctx, owed, AccessEvent::NotCovered).await?;
+    // What is being removed already was written down before.
+    let is_known = |it: &Claimant| matches!(it.access.state, AccessState::Removing | AccessState::Gone);
+    let owed = if owed.iter().all(is_known) { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
     let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
-            confirm_gone(ctx, owed, receipt, tidy_at).await?;
-            Ok(tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at }))
+            let env = ctx.env();
+            let outcome = tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at });
+            conclude(ctx, leased, outcome, move |tx| confirm_gone(tx, env, owed, receipt, tidy_at).boxed()).await
         }
-        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, noted(owed, &receipt), at, because).await,
+        Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, leased, noted(owed, &receipt), at, because).await,
         // from the planned end on the cloud has ended what it could not be made to end before
-        Err(error) => failed(ctx, owed, error, attempts, Some(last.grant.ends_at)).await,
+        Err(error) => failed(ctx, owed, error, leased.attempts, Some(last.grant.ends_at)).await,
     }
 }
 
@@ -254,57 +262,45 @@ async fn step(ctx: &Context, claimants: Vec<Claimant>, event: AccessEvent) -> Re
 }
 
 async fn confirm_live(
-    ctx: &Context,
+    tx: &mut Tx,
+    env: Env,
     claimants: Vec<Claimant>,
     receipt: Receipt,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for Claimant { mut access, grant } in claimants {
-                    let was = access.state;
-                    access.state = was.apply(AccessEvent::Confirmed)?;
-                    access.until = Some(until);
-                    receipt.add_to(&mut access.receipt);
-                    unstick(tx, &env, &mut access, &grant).await?;
-                    tx.save_access(&access, was).await?;
-                    if was == AccessState::Live {
-                        tx.refresh_cards(grant.request, env.now).await?;
-                        continue;
-                    }
-                    let fact = Fact::AccessLive {
-                        about: Subject::from(&grant),
-                        resource: access.key.resource.clone(),
-                        receipt: receipt.shown(),
-                    };
-                    tx.record(env.now, &Actor::Jit, &fact).await?;
-                    settle::settle(tx, &env, grant.id).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    for Claimant { mut access, grant } in claimants {
+        let was = access.state;
+        access.state = was.apply(AccessEvent::Confirmed)?;
+        access.until = Some(until);
+        receipt.add_to(&mut access.receipt);
+        unstick(tx, &env, &mut access, &grant).await?;
+        tx.save_access(&access, was).await?;
+        if was == AccessState::Live {
+            tx.refresh_cards(grant.request, env.now).await?;
+            continue;
+        }
+        let fact = Fact::AccessLive {
+            about: Subject::from(&grant),
+            resource: access.key.resource.clone(),
+            receipt: receipt.shown(),
+        };
+        tx.record(env.now, &Actor::Jit, &fact).await?;
+        settle::settle(tx, &env, grant.id).await?;
+    }
+    Ok(())
 }
 
 async fn confirm_gone(
-    ctx: &Context,
+    tx: &mut Tx,
+    env: Env,
     claimants: Vec<Claimant>,
     receipt: Receipt,
     tidy_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for claimant in claimants {
-                    gone(tx, &env, claimant, &receipt, tidy_at).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    for claimant in claimants {
+        gone(tx, &env, claimant, &receipt, tidy_at).await?;
+    }
+    Ok(())
 }
 
 async fn gone(
@@ -363,15 +359,21 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
 }
 
 /// Nothing is wrong, unless the cloud fails at it again and again, or takes too long.
-async fn wait(ctx: &Context, claimants: Vec<Claimant>, at: Timestamp, because: String) -> Result<Outcome, JobError> {
+async fn wait(
+    ctx: &Context,
+    leased: &Leased,
+    claimants: Vec<Claimant>,
+    at: Timestamp,
+    because: String,
+) -> Result<Outcome, JobError> {
     let now = ctx.clock.now();
     let stuck = claimants.iter().any(|it| {
         // sessions that nothing cuts off before their end are waited for as planned
         let is_late = it.access.target.nature() != Nature::Session && is_overdue(it, now);
         is_late || Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER
     });
-    tell(ctx, claimants, because, stuck).await?;
-    Ok(Outcome::Again { at })
+    let env = ctx.env();
+    conclude(ctx, leased, Outcome::Again { at }, move |tx| tell(tx, env, claimants, because, stuck).boxed()).await
 }
 
 /// The cloud failed in a way that may pass: people are told, and it is tried again for ever.
@@ -394,7 +396,8 @@ async fn failed(
     let now = ctx.clock.now();
     let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
     let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
-    tell(ctx, claimants, error.message.clone(), stuck).await?;
+    let (env, words) = (ctx.env(), error.message.clone());
+    ctx.store.write(move |tx| tell(tx, env, claimants, words, stuck).boxed()).await?;
     Err(JobError::Provider { message: error.message, after, by })
 }
 
@@ -414,28 +417,24 @@ fn owed_since(it: &Claimant) -> Option<Timestamp> {
     }
 }
 
-async fn tell(ctx: &Context, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
-    let env = ctx.env();
-    ctx.store
-        .write(move |tx| {
-            Box::pin(async move {
-                for Claimant { mut access, grant } in claimants {
-                    let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
-                    let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
-                    if newly_stuck {
-                        access.stuck_since = Some(env.now);
-                        let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
-                        let fact = Fact::AccessStuck { about, resource, why: note.clone() };
-                        tx.record(env.now, &Actor::Jit, &fact).await?;
-                        tx.enqueue(&Job::RaiseAlarm(grant.id), env.now).await?;
-                    }
-                    access.note = Some(note.clone());
-                    let was = access.state;
-                    tx.save_access(&access, was).await?;
-                    tx.refresh_cards(grant.request, env.now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
+    for Claimant { mut access, grant } in claimants {
+        let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
+        let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
+        if newly_stuck {
+            access.stuck_since = Some(env.now);
+            let (about, resource) = (Subject::from(&grant), access.key.resource.clone());
+            let fact = Fact::AccessStuck { about, resource, why: note.clone() };
+            tx.record(env.now, &Actor::Jit, &fact).await?;
+            tx.enqueue(&Job::RaiseAlarm(grant.id), env.now).await?;
+        }
+        let is_news = newly_stuck || access.note.as_ref() != Some(&note);
+        access.note = Some(note.clone());
+        let was = access.state;
+        tx.save_access(&access, was).await?;
+        if is_news {
+            tx.refresh_cards(grant.request, env.now).await?;
+        }
+    }
+    Ok(())
 }

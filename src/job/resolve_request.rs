@@ -7,6 +7,7 @@ use super::{Context, JobError, Outcome, directory, reconcile_access};
 use crate::{
     domain::{
         access::AccessKey,
+        aws,
         catalog::Target,
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
@@ -28,8 +29,7 @@ pub(super) async fn run(ctx: &Context, id: RequestId, attempts: u32) -> Result<O
     let configured = env.catalog.role(&request.role).map(|role| role.targets.clone()).unwrap_or_default();
     let holder = directory::holder_in_clouds(ctx, &request.requester, attempts).await?;
     match resolve(ctx, &request, &holder, &configured).await {
-        Ok(resolved) => {
-            let targets = Some(ResolvedTargets { configured, resolved });
+        Ok(targets) => {
             ctx.store.write(move |tx| Box::pin(async move { request::resolved(tx, &env, id, targets).await })).await?;
         }
         Err(error) if error.kind.is_final() => {
@@ -42,7 +42,8 @@ pub(super) async fn run(ctx: &Context, id: RequestId, attempts: u32) -> Result<O
         }
         Err(error) => {
             tracing::warn!(request = %id, %error, "a cloud does not say whether a request can be granted");
-            ctx.store.write(move |tx| Box::pin(async move { request::resolved(tx, &env, id, None).await })).await?;
+            let targets = unasked(configured);
+            ctx.store.write(move |tx| Box::pin(async move { request::resolved(tx, &env, id, targets).await })).await?;
         }
     }
     Ok(Outcome::Done)
@@ -53,8 +54,8 @@ async fn resolve(
     request: &Request,
     holder: &Holder,
     configured: &[Target],
-) -> Result<Vec<Target>, ProviderError> {
-    let mut resolved = Vec::new();
+) -> Result<ResolvedTargets, ProviderError> {
+    let (mut resolved, mut receipts) = (Vec::new(), Vec::new());
     for target in configured {
         let provider = provider(ctx, target)?;
         let expanded = provider.expand(target, ctx.clock.now()).await?;
@@ -68,13 +69,20 @@ async fn resolve(
             let key = AccessKey::of(&target, &holder.who, grant);
             let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
-            provider.resolve(&Work { key, target: target.clone(), grant, holder, receipt, siblings, now }).await?;
+            let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };
+            let found = provider.resolve(&work).await?;
             if !resolved.contains(&target) {
+                receipts.push(aws::lasting(found.0));
                 resolved.push(target);
             }
         }
     }
-    Ok(resolved)
+    Ok(ResolvedTargets { configured: configured.to_vec(), resolved, receipts })
+}
+
+/// What people are told when the cloud does not answer: each target stands for itself.
+fn unasked(configured: Vec<Target>) -> ResolvedTargets {
+    ResolvedTargets { resolved: configured.clone(), configured, receipts: Vec::new() }
 }
 
 fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, ProviderError> {

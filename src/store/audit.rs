@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::{
     StoreError, Tx,
+    pending::Trail,
     row::{from_json, micros},
 };
 use crate::domain::{
     audit::{Actor, Event, Fact},
-    ids::ChannelId,
     job::Job,
 };
 
@@ -40,36 +40,29 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn record(&mut self, at: Timestamp, actor: &Actor, fact: &Fact) -> Result<(), StoreError> {
-        // Everything that people wait for is on the trail, so this takes as few trips to the database as it can.
-        let (seq, prev, followers): (i64, String, String) = sqlx::query_as(
-            "select seq, hash, (select json_group_array(channel) from feed) from audit_head where only_row = 1",
-        )
-        .fetch_one(&mut *self.conn)
-        .await?;
+        let Trail { seq, hash, followers } = self.trail().await?;
         let event =
-            Event::link(seq + 1, at, actor, fact, &prev).map_err(|error| StoreError::corrupt("audit_event", error))?;
-        sqlx::query(
-            "insert into audit_event (seq, at, actor, kind, request_id, grant_id, fact, prev, hash)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
-             update audit_head set seq = $1, hash = $9 where only_row = 1",
-        )
-        .bind(event.seq)
-        .bind(event.at)
-        .bind(&event.actor)
-        .bind(&event.kind)
-        .bind(&event.request_id)
-        .bind(&event.grant_id)
-        .bind(&event.fact)
-        .bind(&event.prev)
-        .bind(&event.hash)
-        .execute(&mut *self.conn)
-        .await?;
-        self.recorded.push(event.kind);
-        let followers: Vec<ChannelId> = from_json("feed", &followers)?;
+            Event::link(seq + 1, at, actor, fact, &hash).map_err(|error| StoreError::corrupt("audit_event", error))?;
+        self.pending.add_event(event);
         for channel in followers {
             self.enqueue(&Job::PostFeed(channel), at).await?;
         }
         Ok(())
+    }
+
+    /// The end of the trail, which the database is asked for once in a transaction.
+    async fn trail(&mut self) -> Result<Trail, StoreError> {
+        if let Some(trail) = &self.pending.trail {
+            return Ok(trail.clone());
+        }
+        let (seq, hash, followers): (i64, String, String) = sqlx::query_as(
+            "select seq, hash, (select json_group_array(channel) from feed) from audit_head where only_row = 1",
+        )
+        .fetch_one(&mut *self.conn)
+        .await?;
+        let trail = Trail { seq, hash, followers: from_json("feed", &followers)? };
+        self.pending.trail = Some(trail.clone());
+        Ok(trail)
     }
 
     /// The end of the trail.
@@ -77,6 +70,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn audit_head(&mut self) -> Result<Chain, StoreError> {
+        self.flush().await?;
         let (seq, hash): (i64, String) =
             sqlx::query_as("select seq, hash from audit_head where only_row = 1").fetch_one(&mut *self.conn).await?;
         Ok(Chain { seq, hash })
@@ -87,6 +81,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn events_after(&mut self, seq: i64, most: u32) -> Result<Vec<Event>, StoreError> {
+        self.flush().await?;
         let rows: Vec<Row> = sqlx::query_as("select * from audit_event where seq > $1 order by seq limit $2")
             .bind(seq)
             .bind(i64::from(most))
@@ -100,6 +95,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn last_policy(&mut self) -> Result<Option<String>, StoreError> {
+        self.flush().await?;
         let fact: Option<(String,)> = sqlx::query_as(
             "select json_extract(fact, '$.policy') from audit_event where kind = 'policy_loaded' order by seq desc limit 1",
         )
@@ -113,6 +109,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn place_before(&mut self, since: Timestamp) -> Result<i64, StoreError> {
+        self.flush().await?;
         let (seq,): (i64,) = sqlx::query_as(
             "select coalesce((select min(seq) - 1 from audit_event where at >= $1),
                              (select coalesce(max(seq), 0) from audit_event))",

@@ -78,6 +78,31 @@ impl Tx {
         Ok(())
     }
 
+    /// The same, and has that card brought up to date.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn announce_card(
+        &mut self,
+        card: CardId,
+        kind: CardKind,
+        request: RequestId,
+        address: &ChannelId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (card, address): (String, String) = sqlx::query_as(
+            "insert into card (id, kind, request_id, address) values ($1, $2, $3, $4)
+             on conflict (kind, request_id) do update set kind = excluded.kind returning id, address",
+        )
+        .bind(card.to_string())
+        .bind(kind.name())
+        .bind(request.to_string())
+        .bind(address.as_str())
+        .fetch_one(&mut *self.conn)
+        .await?;
+        self.enqueue(&Job::ProjectCard(id("card", &card)?, ChannelId(address)), now).await
+    }
+
     /// Has every card of a request, and of the requests for a later end of what it became, brought up to date.
     ///
     /// # Errors

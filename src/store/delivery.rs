@@ -18,22 +18,8 @@ impl Tx {
     }
 
     /// Notes what a delivery was answered.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn remember_delivery(
-        &mut self,
-        key: &str,
-        answer: Option<&str>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query("insert into delivery (key, answer, at) values ($1, $2, $3)")
-            .bind(key)
-            .bind(answer)
-            .bind(micros(at))
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(())
+    pub fn remember_delivery(&mut self, key: String, answer: Option<String>, at: Timestamp) {
+        self.pending.add_delivery(key, answer, at);
     }
 
     /// Forgets deliveries and links from before `before`; answers how many deliveries are left.

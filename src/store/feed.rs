@@ -31,6 +31,9 @@ impl Tx {
             .execute(&mut *self.conn)
             .await?;
         sqlx::query("delete from feed where channel <> $1").bind(channel.as_str()).execute(&mut *self.conn).await?;
+        if let Some(trail) = &mut self.pending.trail {
+            trail.followers = vec![channel.clone()];
+        }
         self.enqueue(&Job::PostFeed(channel.clone()), now).await
     }
 

@@ -1,20 +1,13 @@
 //! Work that is owed, and who is at it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::{
     StoreError, Tx,
+    agenda::Touch,
     row::{from_json, json, micros, moment, moment_or_none},
 };
 use crate::domain::job::{Job, Lane, Leased};
-
-/// How many due jobs are looked at when work is taken on; the lanes' widths decide how many of them.
-const CANDIDATES: i64 = 64;
-
-/// What is needed to take a job on: id, payload, attempts, generation, and when it is due.
-type Row = (i64, String, i64, i64, i64);
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,24 +25,12 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn enqueue(&mut self, job: &Job, run_at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into job (kind, key, lane, payload, run_at) values ($1, $2, $3, $4, $5)
-             on conflict (kind, key) do update set run_at = min(run_at, excluded.run_at),
-             generation = generation + 1, lane = excluded.lane, payload = excluded.payload",
-        )
-        .bind(job.kind())
-        .bind(job.key())
-        .bind(job.lane().to_string())
-        .bind(json("job", job)?)
-        .bind(micros(run_at))
-        .execute(&mut *self.conn)
-        .await?;
-        self.enqueued = true;
-        Ok(())
+        self.pending.add_job(job, run_at)?;
+        if self.pending.is_full() { self.flush().await } else { Ok(()) }
     }
 
-    /// Takes on what is due at `now`, oldest first, as far as the lanes have room beside what is `busy` in them. The
-    /// lease ends at `until`; `owner` must be unique to this call.
+    /// Takes on what is due at `now` in these lanes, oldest first, as far as each has room. The lease ends at `until`;
+    /// `owner` must be unique to this call.
     ///
     /// # Errors
     /// When the store fails.
@@ -58,31 +39,48 @@ impl Tx {
         now: Timestamp,
         until: Timestamp,
         owner: &str,
-        busy: &BTreeMap<Lane, usize>,
+        rooms: &[(Lane, usize)],
     ) -> Result<Vec<Leased>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "select id, payload, attempts, generation, run_at from job
-             where run_at <= $1 and (leased_until is null or leased_until <= $1)
-               and lane not in (select value from json_each($2))
-             order by run_at, id limit $3",
+        let (narrow, wide): (Vec<_>, Vec<_>) = rooms.iter().partition(|(_, room)| *room == 1);
+        let names =
+            |rooms: &[&(Lane, usize)]| json("job", &rooms.iter().map(|(lane, _)| lane.to_string()).collect::<Vec<_>>());
+        // Leases that nobody has kept come back first. Then one job from each lane that has room for one: all in one trip,
+        // because there may be many.
+        let mut rows: Vec<LeasedRow> = sqlx::query_as(
+            "update job set leased_until = null, lease_owner = null
+             where lane in (select value from json_each($1)) and leased_until <= $3;
+             update job set leased_until = $4, lease_owner = $5 where id in (
+                 select (select id from job where lane = value and leased_until is null and run_at <= $3
+                         order by run_at, id limit 1)
+                 from json_each($2)
+             ) returning id, payload, attempts, generation, run_at",
         )
+        .bind(names(&rooms.iter().collect::<Vec<_>>())?)
+        .bind(names(&narrow)?)
         .bind(micros(now))
-        .bind(full_lanes(busy)?)
-        .bind(CANDIDATES)
+        .bind(micros(until))
+        .bind(owner)
         .fetch_all(&mut *self.conn)
         .await?;
-        let mut busy = busy.clone();
-        let mut leased = Vec::new();
-        for row in rows {
-            let job: Job = from_json("job", &row.1)?;
-            let lane = job.lane();
-            let in_lane = busy.entry(lane.clone()).or_default();
-            if *in_lane >= lane.width() {
-                continue;
-            }
-            *in_lane += 1;
-            leased.push(self.lease(row, job, until, owner).await?);
+        for (lane, room) in wide {
+            let more: Vec<LeasedRow> = sqlx::query_as(
+                "update job set leased_until = $3, lease_owner = $4 where id in (
+                     select id from job where lane = $1 and leased_until is null and run_at <= $2
+                     order by run_at, id limit $5
+                 ) returning id, payload, attempts, generation, run_at",
+            )
+            .bind(lane.to_string())
+            .bind(micros(now))
+            .bind(micros(until))
+            .bind(owner)
+            .bind(i64::try_from(*room).unwrap_or(i64::MAX))
+            .fetch_all(&mut *self.conn)
+            .await?;
+            rows.extend(more);
         }
+        self.touch_lanes(rooms).await?;
+        let mut leased: Vec<Leased> = rows.into_iter().map(|row| row.read(owner)).collect::<Result<_, _>>()?;
+        leased.sort_by_key(|leased| (leased.run_at, leased.id));
         Ok(leased)
     }
 
@@ -99,32 +97,21 @@ impl Tx {
     ) -> Result<Vec<Leased>, StoreError> {
         let mut leased = Vec::new();
         for job in jobs {
-            let row: Option<Row> = sqlx::query_as(
-                "select id, payload, attempts, generation, run_at from job
-                 where kind = $2 and key = $3 and run_at <= $1 and (leased_until is null or leased_until <= $1)",
+            let row: Option<LeasedRow> = sqlx::query_as(
+                "update job set leased_until = $4, lease_owner = $5
+                 where kind = $2 and key = $3 and run_at <= $1 and (leased_until is null or leased_until <= $1)
+                 returning id, payload, attempts, generation, run_at",
             )
             .bind(micros(now))
             .bind(job.kind())
             .bind(job.key())
-            .fetch_optional(&mut *self.conn)
-            .await?;
-            if let Some(row) = row {
-                leased.push(self.lease(row, job.clone(), until, owner).await?);
-            }
-        }
-        Ok(leased)
-    }
-
-    async fn lease(&mut self, row: Row, job: Job, until: Timestamp, owner: &str) -> Result<Leased, StoreError> {
-        let (id, _payload, attempts, generation, run_at) = row;
-        sqlx::query("update job set leased_until = $2, lease_owner = $3 where id = $1")
-            .bind(id)
             .bind(micros(until))
             .bind(owner)
-            .execute(&mut *self.conn)
+            .fetch_optional(&mut *self.conn)
             .await?;
-        let (attempts, run_at) = (u32::try_from(attempts).unwrap_or(0), moment("job", run_at)?);
-        Ok(Leased { id, job, attempts, generation, lease: owner.to_owned(), run_at })
+            leased.extend(row.map(|row| row.read(owner)).transpose()?);
+        }
+        Ok(leased)
     }
 
     /// How a job stands, if there is one.
@@ -143,31 +130,25 @@ impl Tx {
         .transpose()
     }
 
-    /// When something is due next in a lane that has room.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn next_due(&mut self, busy: &BTreeMap<Lane, usize>) -> Result<Option<Timestamp>, StoreError> {
-        // Asked after every commit, and there may be thousands of jobs: from lane to lane by the index job_by_lane, looking
-        // at the first idle and the first leased job of each.
-        let (due,): (Option<i64>,) = sqlx::query_as(
-            "with recursive lane(name) as (
-                 select min(lane) from job
+    /// Notes when something is due next in each of these lanes.
+    async fn touch_lanes(&mut self, rooms: &[(Lane, usize)]) -> Result<(), StoreError> {
+        let names: Vec<String> = rooms.iter().map(|(lane, _)| lane.to_string()).collect();
+        let next: Vec<(Option<i64>,)> = sqlx::query_as(
+            "select min(due) from (
+                 select key as place, (select min(run_at) from job where lane = value and leased_until is null) as due
+                 from json_each($1)
                  union all
-                 select (select min(lane) from job where lane > name) from lane where name is not null
-             )
-             select min(due) from (
-                 select (select min(run_at) from job where lane = name and leased_until is null) as due from lane
-                 where name not in (select value from json_each($1))
-                 union all
-                 select (select min(max(run_at, leased_until)) from job where lane = name and leased_until is not null)
-                 from lane where name not in (select value from json_each($1))
-             )",
+                 select key, (select min(leased_until) from job where lane = value and leased_until is not null)
+                 from json_each($1)
+             ) group by place order by place",
         )
-        .bind(full_lanes(busy)?)
-        .fetch_one(&mut *self.conn)
+        .bind(json("job", &names)?)
+        .fetch_all(&mut *self.conn)
         .await?;
-        moment_or_none("job", due)
+        for ((lane, _), (due,)) in rooms.iter().zip(next) {
+            self.pending.touched.push((lane.clone(), Touch::NextAt(moment_or_none("job", due)?)));
+        }
+        Ok(())
     }
 
     /// Takes a job off the list; if it was asked for again meanwhile, it stays and is due at `now`. Answers `false`
@@ -176,16 +157,22 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn finish_job(&mut self, leased: &Leased, now: Timestamp) -> Result<bool, StoreError> {
-        let done = sqlx::query("delete from job where id = $1 and lease_owner = $2 and generation = $3")
-            .bind(leased.id)
-            .bind(&leased.lease)
-            .bind(leased.generation)
-            .execute(&mut *self.conn)
-            .await?;
-        if done.rows_affected() == 1 {
-            return Ok(true);
+        let kept: Option<(Option<i64>,)> = sqlx::query_as(
+            "delete from job where id = $1 and lease_owner = $2 and generation = $3 returning null;
+             update job set leased_until = null, lease_owner = null, attempts = 0, last_error = null, run_at = $4
+             where id = $1 and lease_owner = $2 returning run_at",
+        )
+        .bind(leased.id)
+        .bind(&leased.lease)
+        .bind(leased.generation)
+        .bind(micros(now))
+        .fetch_all(&mut *self.conn)
+        .await?
+        .pop();
+        if let Some((Some(due),)) = kept {
+            self.pending.touched.push((leased.job.lane(), Touch::DueBy(moment("job", due)?)));
         }
-        self.put_back(leased, now, 0, None).await
+        Ok(kept.is_some())
     }
 
     /// Puts a job back that is to be looked at again at `at`, though nothing failed; sooner if it was asked for again
@@ -194,8 +181,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn postpone_job(&mut self, leased: &Leased, at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
-        let at = if self.is_asked_for_again(leased).await? { now } else { at };
-        self.put_back(leased, at, 0, None).await
+        self.put_back(leased, (at, now), 0, None).await
     }
 
     /// Puts a failed job back, to be tried again at `at`; at once if it was asked for again meanwhile, since what stood
@@ -210,16 +196,7 @@ impl Tx {
         at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let at = if self.is_asked_for_again(leased).await? { now } else { at };
-        self.put_back(leased, at, leased.attempts.saturating_add(1), Some(error)).await
-    }
-
-    async fn is_asked_for_again(&mut self, leased: &Leased) -> Result<bool, StoreError> {
-        let (generation,): (i64,) = sqlx::query_as("select coalesce(max(generation), 0) from job where id = $1")
-            .bind(leased.id)
-            .fetch_one(&mut *self.conn)
-            .await?;
-        Ok(generation != leased.generation)
+        self.put_back(leased, (at, now), leased.attempts.saturating_add(1), Some(error)).await
     }
 
     /// Takes a job off the list that has become pointless, whether or not somebody is at it.
@@ -227,6 +204,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn drop_job(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.pending.remove_job(job);
         sqlx::query("delete from job where kind = $1 and key = $2")
             .bind(job.kind())
             .bind(job.key())
@@ -235,38 +213,53 @@ impl Tx {
         Ok(())
     }
 
+    /// Due at the first of the two times, or at the second if it was asked for again meanwhile.
     async fn put_back(
         &mut self,
         leased: &Leased,
-        at: Timestamp,
+        (at, now): (Timestamp, Timestamp),
         attempts: u32,
         error: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "update job set leased_until = null, lease_owner = null, run_at = $3, attempts = $4, last_error = $5
-             where id = $1 and lease_owner = $2",
+        let kept: Option<(i64,)> = sqlx::query_as(
+            "update job set leased_until = null, lease_owner = null, attempts = $4, last_error = $5,
+             run_at = case generation when $3 then $6 else $7 end
+             where id = $1 and lease_owner = $2 returning run_at",
         )
         .bind(leased.id)
         .bind(&leased.lease)
-        .bind(micros(at))
+        .bind(leased.generation)
         .bind(i64::from(attempts))
         .bind(error)
-        .execute(&mut *self.conn)
+        .bind(micros(at))
+        .bind(micros(now))
+        .fetch_optional(&mut *self.conn)
         .await?;
-        self.enqueued = true;
-        Ok(done.rows_affected() == 1)
+        let Some((due,)) = kept else { return Ok(false) };
+        self.pending.touched.push((leased.job.lane(), Touch::DueBy(moment("job", due)?)));
+        Ok(true)
     }
 
     /// Gives every lease back: whoever had them was this process, in an earlier life.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn release_all_leases(&mut self) -> Result<u64, StoreError> {
-        let done = sqlx::query("update job set leased_until = null, lease_owner = null where lease_owner is not null")
+    pub async fn release_all_leases(&mut self) -> Result<(), StoreError> {
+        sqlx::query("update job set leased_until = null, lease_owner = null where lease_owner is not null")
             .execute(&mut *self.conn)
             .await?;
-        self.enqueued = true;
-        Ok(done.rows_affected())
+        Ok(())
+    }
+
+    /// Notes for every lane when something is due in it at the earliest.
+    pub(super) async fn touch_all_lanes(&mut self) -> Result<(), StoreError> {
+        let lanes: Vec<(String, i64)> =
+            sqlx::query_as("select payload, min(run_at) from job group by lane").fetch_all(&mut *self.conn).await?;
+        for (payload, due) in lanes {
+            let job: Job = from_json("job", &payload)?;
+            self.pending.touched.push((job.lane(), Touch::DueBy(moment("job", due)?)));
+        }
+        Ok(())
     }
 
     /// Every unfinished job with the time it is due at, soonest first; for tests and for people who look.
@@ -274,6 +267,7 @@ impl Tx {
     /// # Errors
     /// When the store fails.
     pub async fn unfinished_jobs(&mut self) -> Result<Vec<(Job, Timestamp, Option<String>)>, StoreError> {
+        self.flush().await?;
         let rows: Vec<(String, i64, Option<String>)> =
             sqlx::query_as("select payload, run_at, last_error from job order by run_at, id")
                 .fetch_all(&mut *self.conn)
@@ -284,9 +278,24 @@ impl Tx {
     }
 }
 
-/// The lanes that take no more, as a JSON array for `json_each`.
-fn full_lanes(busy: &BTreeMap<Lane, usize>) -> Result<String, StoreError> {
-    let full: Vec<String> =
-        busy.iter().filter(|(lane, count)| **count >= lane.width()).map(|(lane, _)| lane.to_string()).collect();
-    json("job", &full)
+#[derive(sqlx::FromRow)]
+struct LeasedRow {
+    id: i64,
+    payload: String,
+    attempts: i64,
+    generation: i64,
+    run_at: i64,
+}
+
+impl LeasedRow {
+    fn read(self, owner: &str) -> Result<Leased, StoreError> {
+        Ok(Leased {
+            id: self.id,
+            job: from_json("job", &self.payload)?,
+            attempts: u32::try_from(self.attempts).unwrap_or(0),
+            generation: self.generation,
+            lease: owner.to_owned(),
+            run_at: moment("job", self.run_at)?,
+        })
+    }
 }

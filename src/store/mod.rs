@@ -12,9 +12,8 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::Notify;
-
 mod access;
+mod agenda;
 mod audit;
 mod card;
 mod card_copy;
@@ -24,6 +23,7 @@ mod error;
 mod feed;
 mod grant;
 mod job;
+mod pending;
 mod people;
 mod request;
 mod row;
@@ -31,6 +31,7 @@ mod sweep;
 mod writer;
 
 pub use access::Occupancy;
+pub use agenda::{Agenda, Outlook};
 pub use audit::Chain;
 pub use card::{Card, CardKind};
 pub use card_copy::CardCopy;
@@ -43,15 +44,15 @@ pub use job::Standing;
 #[derive(Debug)]
 pub struct Tx {
     conn: PoolConnection<Sqlite>,
-    /// Whether a job was enqueued: somebody has to be woken after the commit.
-    enqueued: bool,
-    /// What was put on the trail: counted after the commit.
-    recorded: Vec<String>,
+    /// What is added when the unit ends, and what follows from the commit.
+    pending: pending::Pending,
+    /// What SQLite called the state of the file that another process last wrote.
+    version: Option<i64>,
 }
 
 impl Tx {
     fn new(conn: PoolConnection<Sqlite>) -> Self {
-        Self { conn, enqueued: false, recorded: Vec::new() }
+        Self { conn, pending: pending::Pending::default(), version: None }
     }
 }
 
@@ -60,7 +61,7 @@ impl Tx {
 pub struct Store {
     writer: writer::Writer,
     readers: SqlitePool,
-    wake: Arc<Notify>,
+    agenda: Arc<Agenda>,
 }
 
 /// How the tables came to be as they are.
@@ -96,9 +97,9 @@ impl Store {
     async fn start(pool: SqlitePool, options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Reader(readers.clone()).check_version().await?;
-        let wake = Arc::new(Notify::new());
+        let agenda = Arc::new(Agenda::default());
         let tx = Tx::new(pool.acquire().await?);
-        Ok(Self { writer: writer::Writer::start(tx, wake.clone()), readers, wake })
+        Ok(Self { writer: writer::Writer::start(tx, agenda.clone()), readers, agenda })
     }
 
     /// Opens an existing store for reading alone, beside a running bot.
@@ -139,10 +140,10 @@ impl Store {
         Reader(self.readers.clone())
     }
 
-    /// Wakes whoever waits for jobs; every commit that enqueued one does this by itself.
+    /// What is due next, for whoever does jobs. Each write sees to it that it is complete.
     #[must_use]
-    pub fn wake(&self) -> Arc<Notify> {
-        self.wake.clone()
+    pub fn agenda(&self) -> Arc<Agenda> {
+        self.agenda.clone()
     }
 
     /// Answers what was handed in, then closes the files.
@@ -187,6 +188,7 @@ where
     let mut tx = Tx::new(pool.acquire().await?);
     sqlx::query("begin").execute(&mut *tx.conn).await?;
     let outcome = work(&mut tx).await;
+    debug_assert!(tx.pending.is_empty(), "a read adds nothing");
     if sqlx::query("rollback").execute(&mut *tx.conn).await.is_err() {
         tx.conn.close_on_drop();
     }

@@ -32,32 +32,24 @@ struct Row {
 }
 
 impl Tx {
-    /// The shortest code for a new request that no other one has.
+    /// Keeps a new request under the shortest code that no other one has, its own or a longer one, and answers with it.
     ///
     /// # Errors
     /// When the store fails, or every code the id can give is taken.
-    pub async fn free_code(&mut self, request: RequestId) -> Result<Code, StoreError> {
+    pub async fn insert_request(&mut self, mut request: Request) -> Result<Request, StoreError> {
         for length in Code::SHORTEST..=Code::LONGEST {
-            let code = Code::of(request.0, length);
-            let taken: Option<(i64,)> = sqlx::query_as("select 1 from request where code = $1")
-                .bind(code.as_str())
-                .fetch_optional(&mut *self.conn)
-                .await?;
-            if taken.is_none() {
-                return Ok(code);
+            request.code = Code::of(request.id.0, length);
+            if self.try_insert_request(&request).await? {
+                return Ok(request);
             }
         }
-        Err(StoreError::Changed { what: "the codes of request", key: request.to_string() })
+        Err(StoreError::Changed { what: "the codes of request", key: request.id.to_string() })
     }
 
-    /// Keeps a new request.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn insert_request(&mut self, request: &Request) -> Result<(), StoreError> {
-        sqlx::query(
+    async fn try_insert_request(&mut self, request: &Request) -> Result<bool, StoreError> {
+        let done = sqlx::query(
             "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, extends, state)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'awaiting')",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'awaiting') on conflict (code) do nothing",
         )
         .bind(request.id.to_string())
         .bind(request.code.as_str())
@@ -70,7 +62,7 @@ impl Tx {
         .bind(request.extends.map(|grant| grant.to_string()))
         .execute(&mut *self.conn)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// The request with this id.
@@ -133,17 +125,27 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// How many requests this person or pipeline has made since `since`.
+    /// How many requests of this principal can be decided on at `now`, and how many they have made since `since`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn count_requests_since(&mut self, who: &Principal, since: Timestamp) -> Result<u32, StoreError> {
-        let (count,): (i64,) = sqlx::query_as("select count(*) from request where requester = $1 and asked_at > $2")
-            .bind(who.to_string())
-            .bind(micros(since))
-            .fetch_one(&mut *self.conn)
-            .await?;
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    pub async fn count_requests(
+        &mut self,
+        principal: &Principal,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<(u32, u32), StoreError> {
+        let (awaiting, made): (i64, i64) = sqlx::query_as(
+            "select count(*) filter (where state = 'awaiting' and decide_by > $2),
+                    count(*) filter (where asked_at > $3) from request where requester = $1",
+        )
+        .bind(principal.to_string())
+        .bind(micros(now))
+        .bind(micros(since))
+        .fetch_one(&mut *self.conn)
+        .await?;
+        let count = |rows: i64| u32::try_from(rows).unwrap_or(u32::MAX);
+        Ok((count(awaiting), count(made)))
     }
 
     /// Moves an awaiting request to the state it was decided to be in.

@@ -8,10 +8,10 @@ use std::{fmt, panic::AssertUnwindSafe, sync::Arc, thread};
 use futures::{FutureExt, future::BoxFuture};
 use tokio::{
     runtime::Handle,
-    sync::{Notify, mpsc, oneshot},
+    sync::{mpsc, oneshot},
 };
 
-use super::{StoreError, Tx};
+use super::{Agenda, StoreError, Tx};
 
 /// How many units share one commit at most; more would only make the first ones wait.
 const GROUP: usize = 64;
@@ -36,12 +36,12 @@ struct Ran {
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 impl Writer {
-    pub(super) fn start(tx: Tx, wake: Arc<Notify>) -> Self {
+    pub(super) fn start(tx: Tx, agenda: Arc<Agenda>) -> Self {
         let (queue, units) = mpsc::channel(QUEUE);
         // A thread of its own: a unit is twenty trips to the database's thread and back, and on each way back it would
         // wait behind whatever else the runtime does. It ends when the last handle is gone and all is written.
         let runtime = Handle::current();
-        thread::spawn(move || runtime.block_on(write_groups(tx, units, wake)));
+        thread::spawn(move || runtime.block_on(write_groups(tx, units, agenda)));
         Self { queue }
     }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Writer {
     }
 }
 
-async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Notify>) {
+async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: Arc<Agenda>) {
     let mut group = Vec::with_capacity(GROUP);
     while units.recv_many(&mut group, GROUP).await > 0 {
         let mut answers = Vec::with_capacity(group.len());
@@ -89,18 +89,14 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Not
         // Whatever is left of the group was not even tried; it fails with the rest.
         group.clear();
         if failure.is_some() {
-            let _ = tx.execute("rollback").await;
-            tx.enqueued = false;
-            tx.recorded.clear();
+            tx.roll_back().await;
         }
-        for kind in tx.recorded.drain(..) {
+        for kind in tx.pending.recorded.drain(..) {
             metrics::counter!("jit_events_total", "kind" => kind).increment(1);
         }
-        for answer in answers {
-            answer(failure.clone().map_or(Ok(()), |why| Err(StoreError::CommitFailed(why))));
-        }
-        if std::mem::take(&mut tx.enqueued) {
-            wake.notify_one();
+        agenda.touch(tx.pending.touched.drain(..));
+        for (answer, kept) in answers {
+            answer(failure.clone().map_or(kept, |why| Err(StoreError::CommitFailed(why))));
         }
     }
 }
@@ -109,31 +105,30 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, wake: Arc<Not
 /// savepoint is no longer there, the next statement says so, and the group fails as a whole.
 ///
 /// Every trip to the database's thread costs about as much as a small statement, so what follows one another goes
-/// together. A savepoint that was rolled back to is still there, for the next unit.
-async fn write_group(tx: &mut Tx, group: &mut Vec<Unit>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
-    tx.execute("begin immediate; savepoint unit").await?;
+/// together.
+async fn write_group(
+    tx: &mut Tx,
+    group: &mut Vec<Unit>,
+    answers: &mut Vec<(Answer, Result<(), StoreError>)>,
+) -> Result<(), StoreError> {
+    tx.begin().await?;
     let mut units = group.drain(..).peekable();
     while let Some(unit) = units.next() {
-        let before = tx.recorded.len();
-        let ran = unit(tx).await;
-        answers.push(ran.answer);
-        if !ran.keep {
-            tx.recorded.truncate(before);
+        let mark = tx.pending.mark();
+        let Ran { keep, answer } = unit(tx).await;
+        let another = units.peek().is_some();
+        let kept = if keep { tx.keep_unit(another).await } else { Ok(()) };
+        if keep && kept.is_ok() {
+            answers.push((answer, kept));
+            continue;
         }
-        tx.execute(match (ran.keep, units.peek().is_some()) {
-            (true, true) => "release unit; savepoint unit",
-            (true, false) => "release unit; commit",
-            (false, true) => "rollback to unit",
-            (false, false) => "rollback to unit; release unit; commit",
-        })
-        .await?;
+        match tx.undo_unit(mark, another).await {
+            Ok(()) => answers.push((answer, kept)),
+            Err(error) => {
+                answers.push((answer, Ok(())));
+                return Err(kept.err().unwrap_or(error));
+            }
+        }
     }
     Ok(())
-}
-
-impl Tx {
-    async fn execute(&mut self, statements: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statements).execute(&mut *self.conn).await?;
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{
         access::{Access, AccessKey, AccessState},
-        audit::{Actor, Attempt, Fact, Subject},
+        audit::{Actor, Attempt, Fact, Receipt, Subject},
         catalog::{Role, Target},
         grant::{Grant, GrantState, end_of},
         ids::{AccessId, GrantId, RequestId, UserId},
@@ -144,9 +144,12 @@ async fn grant(
         policy: today.policy.clone(),
     };
     tx.record(env.now, &Actor::Person(by.clone()), &fact).await?;
-    let targets = request.targets.as_ref().map_or(&role.targets, |targets| &targets.resolved);
-    for (position, target) in (0..).zip(targets) {
-        owe(tx, env, &grant, position, target).await?;
+    let targets: Vec<(&Target, Receipt)> = match &request.targets {
+        Some(targets) => targets.each().collect(),
+        None => role.targets.iter().map(|target| (target, Receipt::new())).collect(),
+    };
+    for (position, (target, receipt)) in (0..).zip(targets) {
+        owe(tx, env, &grant, position, target, receipt).await?;
     }
     tx.enqueue(&Job::EndGrant(id), grant.ends_at).await?;
     let request = review::close(tx, env, request, state).await?;
@@ -154,7 +157,14 @@ async fn grant(
 }
 
 /// Writes down what is owed, before any cloud hears of it.
-async fn owe(tx: &mut Tx, env: &Env, grant: &Grant, position: u16, target: &Target) -> Result<(), StoreError> {
+async fn owe(
+    tx: &mut Tx,
+    env: &Env,
+    grant: &Grant,
+    position: u16,
+    target: &Target,
+    receipt: Receipt,
+) -> Result<(), StoreError> {
     let key = AccessKey::of(target, &grant.holder, grant.id);
     let access = Access {
         id: AccessId::new(env.now, &*env.entropy),
@@ -163,7 +173,7 @@ async fn owe(tx: &mut Tx, env: &Env, grant: &Grant, position: u16, target: &Targ
         key: key.clone(),
         target: target.clone(),
         state: AccessState::Wanted,
-        receipt: std::collections::BTreeMap::new(),
+        receipt,
         sessions_until: None,
         tidy_at: None,
         until: None,

@@ -8,7 +8,7 @@ use crate::{
         audit::{Actor, Fact, Subject},
         catalog::Limits,
         grant::Grant,
-        ids::{CardId, RequestId},
+        ids::{CardId, Code, RequestId},
         job::Job,
         policy::{self, Ask, AskRefusal, Verdict},
         principal::Principal,
@@ -55,11 +55,11 @@ async fn judge(tx: &mut Tx, env: &Env, ask: &Ask) -> Result<Result<Verdict, AskR
 }
 
 async fn over_limit(tx: &mut Tx, env: &Env, who: &Principal, limits: Limits) -> Result<Option<AskRefusal>, StoreError> {
-    let pending = tx.awaiting_requests_of(who).await?.iter().filter(|request| env.now < request.decide_by).count();
-    if pending >= limits.pending_per_person as usize {
+    let an_hour_ago = env.now - SignedDuration::from_hours(1);
+    let (pending, within_the_hour) = tx.count_requests(who, env.now, an_hour_ago).await?;
+    if pending >= limits.pending_per_person {
         return Ok(Some(AskRefusal::TooManyPending { limit: limits.pending_per_person }));
     }
-    let within_the_hour = tx.count_requests_since(who, env.now - SignedDuration::from_hours(1)).await?;
     let limit = limits.requests_per_person_per_hour;
     Ok((within_the_hour >= limit).then_some(AskRefusal::TooManyThisHour { limit }))
 }
@@ -75,7 +75,7 @@ async fn keep(
     let decide_by = env.now + verdict.approval_timeout;
     let request = Request {
         id,
-        code: tx.free_code(id).await?,
+        code: Code::of(id.0, Code::SHORTEST),
         requester: ask.requester,
         role: ask.role,
         reason: ask.reason,
@@ -86,7 +86,7 @@ async fn keep(
         targets: None,
         state: RequestState::Awaiting,
     };
-    tx.insert_request(&request).await?;
+    let request = tx.insert_request(request).await?;
     let fact = Fact::RequestMade {
         about: Subject::from(&request),
         rule: request.verdict.rule,
@@ -112,27 +112,20 @@ async fn announce(tx: &mut Tx, env: &Env, request: &Request) -> Result<(), Store
     let Some(role) = env.catalog.role(&request.role) else {
         return Ok(());
     };
-    tx.ensure_card(CardId::new(env.now, &*env.entropy), CardKind::Request, request.id, &role.channel).await?;
-    tx.refresh_cards(request.id, env.now).await
+    let card = CardId::new(env.now, &*env.entropy);
+    tx.announce_card(card, CardKind::Request, request.id, &role.channel, env.now).await
 }
 
-/// The clouds have said what the request would open, or cannot say and people are asked all the same.
+/// It is known what the request would open: people are asked to approve it.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn resolved(
-    tx: &mut Tx,
-    env: &Env,
-    id: RequestId,
-    targets: Option<ResolvedTargets>,
-) -> Result<(), StoreError> {
+pub async fn resolved(tx: &mut Tx, env: &Env, id: RequestId, targets: ResolvedTargets) -> Result<(), StoreError> {
     let request = tx.load_request(id).await?;
     if request.state != RequestState::Awaiting {
         return Ok(());
     }
-    if let Some(targets) = targets {
-        tx.resolve_request(id, &targets).await?;
-    }
+    tx.resolve_request(id, &targets).await?;
     announce(tx, env, &request).await
 }
 

@@ -1,6 +1,9 @@
 //! `kill -9` between any two steps: nothing is lost, nothing is done twice that may not be, and nothing outlives its end.
 
-use jit::{domain::audit::Fact, store::StoreError};
+use jit::{
+    domain::{audit::Fact, job::Lane},
+    store::StoreError,
+};
 
 use crate::harness::{World, aws::Fault, browser, checks, hours, minutes, seconds, state};
 
@@ -89,9 +92,12 @@ async fn leases_of_an_earlier_life_are_taken_back_at_once() {
     requester.types("/jit request prod-deploy 30m fixing OPS-42").await;
     world.settle().await;
     approver.clicks("Approve").await;
-    let (now, busy) = (world.now(), std::collections::BTreeMap::new());
+    let now = world.now();
+    let rooms = world.app.ctx.store.agenda().outlook(now, Lane::width, usize::MAX).rooms;
     let leased = world
-        .does(move |tx| Box::pin(async move { tx.lease_jobs(now, now + seconds(30), "a life that ends", &busy).await }))
+        .does(move |tx| {
+            Box::pin(async move { tx.lease_jobs(now, now + seconds(30), "a life that ends", &rooms).await })
+        })
         .await;
     assert!(leased.len() >= 2, "{leased:?}");
     assert_eq!(world.worker().run_due().await.unwrap(), 0, "somebody seems to be at it");

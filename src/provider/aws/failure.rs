@@ -40,7 +40,7 @@ pub(super) fn explain(
 }
 
 /// What AWS support asks for comes last.
-pub(super) fn with_request_id(words: String, request_id: Option<&str>) -> String {
+fn with_request_id(words: String, request_id: Option<&str>) -> String {
     match request_id {
         Some(id) => format!("{words} (AWS request id {id})"),
         None => words,
@@ -71,6 +71,7 @@ fn about_the_bot(call: &str, answer: &Answer) -> Option<(ErrorKind, String)> {
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
         | "AuthFailure"
+        | "InvalidSignature"
         | "InvalidAccessKeyId" => Some((
             ErrorKind::Denied,
             format!("AWS does not accept the bot's own credentials ({code} at {call}): they must be replaced"),

@@ -85,9 +85,11 @@ fn approved(draft: Draft, story: &Story) -> Draft {
             "Revoke",
             Button::Revoke(grant.id),
             &format!("{}: {}", grant.code.grant(), grant.role),
-            Weight::Danger { question: story.end_question() },
+            Weight::Danger { question: &story.end_question() },
         ),
-        GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => draft,
+        GrantState::Ending { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => {
+            aftermath(draft, story, grant)
+        }
     }
 }
 
@@ -108,6 +110,19 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
 /// What people should know about how the accesses end, in small print.
 pub(super) fn caveats(draft: Draft, story: &Story) -> Draft {
     story.caveats().into_iter().fold(draft, |draft, caveat| draft.note(words::caveat(caveat)))
+}
+
+/// What is left of a grant that is ending or over, in small print: sessions that outlast it.
+pub(super) fn aftermath(draft: Draft, story: &Story, grant: &Grant) -> Draft {
+    let Some(up_to) = story.sessions_run_on() else { return draft };
+    match &grant.state {
+        GrantState::Ending { cause: EndCause::NotGrantable { .. }, .. }
+        | GrantState::Failed { .. }
+        | GrantState::Applying
+        | GrantState::Active { .. } => draft,
+        GrantState::Ending { .. } => draft.note(words::sessions_run_on(up_to)),
+        GrantState::Ended { at, .. } => draft.note(words::sessions_run_until(*at + up_to)),
+    }
 }
 
 /// Why a grant ends, for a sentence.
@@ -197,7 +212,7 @@ mod tests {
             decide_by: Timestamp::UNIX_EPOCH,
             verdict,
             extends: None,
-            targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets }),
+            targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets, receipts: Vec::new() }),
             state: RequestState::Awaiting,
         };
         Story { request, approvals: BTreeSet::new(), grant: None, accesses: Vec::new() }

@@ -23,7 +23,7 @@ pub struct Draft {
 
 /// What a button looks like and asks back.
 #[derive(Debug, Clone, Copy)]
-pub enum Weight {
+pub enum Weight<'a> {
     /// The one that is meant to be clicked.
     Primary,
     /// One among others.
@@ -31,7 +31,7 @@ pub enum Weight {
     /// One that takes something away; it asks back with this question.
     Danger {
         /// The question, at most 300 characters.
-        question: &'static str,
+        question: &'a str,
     },
 }
 
@@ -88,7 +88,7 @@ impl Draft {
 
     /// A button; all of a message's buttons stand in one row behind what it says.
     #[must_use]
-    pub fn button(mut self, label: &str, button: Button, about: &str, weight: Weight) -> Self {
+    pub fn button(mut self, label: &str, button: Button, about: &str, weight: Weight<'_>) -> Self {
         let element = SlackBlockButtonElement::new(pt!(label))
             .with_action_id(button.action_id().into())
             .with_value(button.value())

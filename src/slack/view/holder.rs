@@ -2,7 +2,7 @@
 
 use super::{
     Story,
-    card::{cause_words, caveats, denier, objection},
+    card::{aftermath, cause_words, caveats, denier, objection},
     draft::{Draft, Weight},
     extension, words,
 };
@@ -79,6 +79,7 @@ fn granted(story: &Story, grant: &Grant) -> Option<Message> {
         None => draft,
     };
     let draft = story.notes().into_iter().fold(draft, |draft, note| draft.note(words::escape(note)));
+    let draft = aftermath(draft, story, grant);
     let draft = draft.footer(format!("{name} · approved by {}", words::people(&grant.approvers)));
     Some(draft.finish())
 }
@@ -114,5 +115,5 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         } else {
             draft.note("The access is simply there: there are no credentials to fetch.")
         };
-    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: story.end_question() })
+    draft.button("End now", Button::End(grant.id), &about, Weight::Danger { question: &story.end_question() })
 }

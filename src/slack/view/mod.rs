@@ -13,15 +13,15 @@ pub mod holder;
 pub mod refusal;
 pub mod words;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
     access::Access,
     aws::Caveat,
-    catalog::{EarlyEnd, Nature, Target},
+    catalog::{EarlyEnd, Target},
     grant::Grant,
     ids::UserId,
-    request::Request,
+    request::{Request, ResolvedTargets},
 };
 
 /// A request and what came of it.
@@ -42,7 +42,16 @@ impl Story {
     fn caveats(&self) -> BTreeSet<Caveat> {
         let resolved = self.request.targets.iter().flat_map(|targets| &targets.resolved);
         let opened = self.accesses.iter().map(|access| &access.target);
-        resolved.chain(opened).filter_map(Target::caveat).collect()
+        let run_on = self.sessions_run_on().map(|up_to| Caveat::SessionsRunOn { up_to });
+        resolved.chain(opened).filter_map(Target::caveat).chain(run_on).collect()
+    }
+
+    /// For how long sessions may run on after the end, going by what the clouds have said so far.
+    fn sessions_run_on(&self) -> Option<Duration> {
+        let opened = self.accesses.iter().filter_map(|access| access.target.sessions_run_on(&access.receipt)).max();
+        let targets = self.request.targets.iter().filter(|_| self.accesses.is_empty());
+        let asked_for = targets.flat_map(ResolvedTargets::each);
+        opened.or(asked_for.filter_map(|(target, receipt)| target.sessions_run_on(&receipt)).max())
     }
 
     /// What stands in the way of the accesses just now, in words for people.
@@ -51,18 +60,32 @@ impl Story {
     }
 
     /// What an early end means, for whoever is about to bring it about.
-    fn end_question(&self) -> &'static str {
-        let lets_sessions_run = self.accesses.iter().any(|access| match &access.target {
-            Target::AwsSts(sts) => sts.early_end == EarlyEnd::None,
-            Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => false,
-        });
-        let mints = self.accesses.iter().any(|access| access.target.nature() == Nature::Session);
-        if !mints {
-            "The access ends now."
-        } else if lets_sessions_run {
-            "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
-        } else {
-            "The access ends now, and sessions that are running are cut off."
-        }
+    fn end_question(&self) -> String {
+        let now = match self.accesses.iter().map(|access| running(&access.target)).max() {
+            None | Some(Running::Nothing) => "The access ends now.",
+            Some(Running::CutOff) => "The access ends now, and sessions that are running are cut off.",
+            Some(Running::UntilPlannedEnd) => {
+                "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
+            }
+        };
+        let then = self.sessions_run_on().map(|up_to| format!(" {}", words::sessions_run_on(up_to)));
+        format!("{now}{}", then.unwrap_or_default())
+    }
+}
+
+/// What an early end does to sessions that are running, the kindest to them last.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Running {
+    Nothing,
+    CutOff,
+    UntilPlannedEnd,
+}
+
+fn running(target: &Target) -> Running {
+    match target {
+        Target::AwsSts(sts) if sts.early_end == EarlyEnd::None => Running::UntilPlannedEnd,
+        Target::AwsIdentityCenter(assignment) if !assignment.cut_off_sessions => Running::Nothing,
+        Target::AwsSts(_) | Target::AwsIdentityCenter(_) => Running::CutOff,
+        Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => Running::Nothing,
     }
 }

@@ -1,5 +1,7 @@
 //! The small parts that texts are made of.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
         policy::Verdict,
         principal::Principal,
         text::visible,
+        time,
     },
     slack::message::shortened,
 };
@@ -27,13 +30,27 @@ pub fn escape(text: &str) -> String {
 
 /// What people should know about how an access ends.
 #[must_use]
-pub fn caveat(caveat: Caveat) -> &'static str {
+pub fn caveat(caveat: Caveat) -> String {
     match caveat {
         Caveat::GroupHasNoEnd => {
             "AWS does not end a group membership by itself: it lasts until I have taken it away, which I try at the end \
              and from then on until it is gone."
+                .to_owned()
         }
+        Caveat::SessionsRunOn { up_to } => sessions_run_on(up_to),
     }
+}
+
+/// That an end does not reach sessions which are open then. Short: it is read at night, on a telephone.
+#[must_use]
+pub fn sessions_run_on(up_to: Duration) -> String {
+    format!("Sessions opened in the AWS access portal may run on for up to {} after the end.", time::short(up_to))
+}
+
+/// The same once the end has come.
+#[must_use]
+pub fn sessions_run_until(at: Timestamp) -> String {
+    format!("Sessions opened in the AWS access portal may run until {}.", moment(at))
 }
 
 /// Somebody's own words within a line of ours: in a code span, where nothing is formatted, on one line, and cut short.

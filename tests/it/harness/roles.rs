@@ -35,16 +35,22 @@ impl World {
 
     /// A world with a role `db-admin`, which assigns a permission set to the requester.
     pub async fn with_db_admin() -> (Self, Assignable) {
+        Self::with_sessions("PT1H", false).await
+    }
+
+    /// The same, with a permission set whose sessions last so long.
+    pub async fn with_sessions(last: &str, cut_off: bool) -> (Self, Assignable) {
         let world = Self::start().await;
         let [requester] = world.people(["requester"]);
         let name = format!("requester-{}", world.role_arn.rsplit('/').next().unwrap());
         let user = world.cloud.directory_user(&name, None).await;
-        let set = world.cloud.permission_set("PT1H").await;
+        let set = world.cloud.permission_set(last).await;
         world.edit_config(|config| {
             format!("{config}\n[[person]]\nslack = \"{}\"\naws_identity_center = \"{name}\"\n", requester.id())
         });
         let account = "444455556666";
-        world.add_role("db-admin", &[&assignment(account, &set)]).await;
+        let target = format!("{}\ncut_off_sessions = {cut_off}", assignment(account, &set));
+        world.add_role("db-admin", &[&target]).await;
         (world, Assignable { account, set, user })
     }
 

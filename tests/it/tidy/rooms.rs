@@ -153,8 +153,8 @@ fn the_audit_trail_is_only_added_to() {
         }
         inserts.extend(insert.find_iter(&file.text).map(|hit| file.place(hit.end())));
     }
-    if inserts.len() != 1 || !inserts[0].starts_with("src/store/audit.rs:") {
-        complaints.push(format!("events are added in one place, src/store/audit.rs, not in {inserts:?}"));
+    if inserts.len() != 1 || !inserts[0].starts_with("src/store/pending.rs:") {
+        complaints.push(format!("events are added in one place, src/store/pending.rs, not in {inserts:?}"));
     }
     none(&complaints);
 }

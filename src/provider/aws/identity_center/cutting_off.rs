@@ -2,8 +2,6 @@
 //! sessions, but those that run go on for as long as the permission set lets them; a deny in the permission set's inline
 //! policy ends them, for this holder in this account alone.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 
 use super::{
@@ -18,13 +16,14 @@ use super::{
     removing::wait_after,
     target_of,
 };
-use crate::provider::{Progress, Work};
+use crate::{
+    domain::aws::LONGEST_SESSION,
+    provider::{Progress, Work},
+};
 
 /// How much longer the statement stays than the last session that it is for: room for clocks that disagree, and for IAM,
 /// whose changes "might take a few minutes" to be seen everywhere.
 const TIDY_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// The longest that a permission set lets sessions last. Source: IAM Identity Center quotas.
-const LONGEST_SESSION: Duration = Duration::from_hours(12);
 
 /// What to do to the policy.
 #[derive(Debug, Clone, Copy)]

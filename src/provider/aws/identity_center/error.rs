@@ -4,8 +4,8 @@ use super::call::Operation;
 use crate::provider::{
     ErrorKind, ProviderError,
     aws::{
-        failure::{named_permission, with_request_id},
-        fault::{Answer, Cause, Fault},
+        failure::{self, Call, code, is_denied, named_permission},
+        fault::{Answer, Fault},
     },
 };
 
@@ -19,41 +19,16 @@ pub(super) fn refused(message: impl Into<String>) -> ProviderError {
 
 /// Words for a failed call about `about`.
 pub(super) fn explain(operation: Operation, about: &str, fault: &Fault) -> ProviderError {
-    let call = operation.name();
-    let (kind, words) = match &fault.cause {
-        Cause::Answered(answer) => answered(operation, about, answer),
-        Cause::NoCredentials => (
-            ErrorKind::Unavailable,
-            "the bot has no AWS credentials of its own: give it some (environment, container or instance role)"
-                .to_owned(),
-        ),
-        Cause::TimedOut => (operation.silence(), format!("AWS did not answer {call} in time")),
-        Cause::Unreachable => (operation.silence(), format!("the connection to AWS for {call} failed or broke off")),
-        Cause::Garbled => (operation.silence(), format!("AWS' answer to {call} could not be read")),
-        Cause::NotSent => (ErrorKind::Refused, format!("{call} for {about} could not be put together: report this")),
-    };
-    ProviderError { kind, message: with_request_id(words, fault.request_id.as_deref()) }
+    let call = Call { name: operation.name(), subject: about, silence: operation.silence() };
+    failure::explain(call, fault, |answer| answered(operation, about, answer))
 }
 
-fn answered(operation: Operation, about: &str, answer: &Answer) -> (ErrorKind, String) {
-    let code = answer.code.as_deref().unwrap_or_default().trim_end_matches("Exception");
+fn answered(operation: Operation, about: &str, answer: &Answer) -> Option<(ErrorKind, String)> {
     let call = operation.name();
-    match code {
-        "AccessDenied" => (ErrorKind::Denied, denied(operation, about, answer)),
-        "ExpiredToken" | "RequestExpired" => (
-            ErrorKind::Unavailable,
-            format!("AWS says that the bot's own credentials have expired, at {call}: they must be renewed"),
-        ),
-        "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClient"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "InvalidSignature"
-        | "AuthFailure" => (
-            ErrorKind::Denied,
-            format!("AWS does not accept the bot's own credentials ({code} at {call}): they must be replaced"),
-        ),
+    if is_denied(answer) {
+        return Some((ErrorKind::Denied, denied(operation, about, answer)));
+    }
+    let words = match code(answer) {
         "ResourceNotFound" | "ParentNotFound" | "OrganizationalUnitNotFound" => {
             (ErrorKind::NotFound, not_found(operation, about))
         }
@@ -76,29 +51,9 @@ fn answered(operation: Operation, about: &str, answer: &Answer) -> (ErrorKind, S
                 "AWS finds {call} for {about} invalid: see that account and permission_set_arn of the target are right"
             ),
         ),
-        "Throttling"
-        | "Throttled"
-        | "ThrottledRequest"
-        | "RequestThrottled"
-        | "TooManyRequests"
-        | "RequestLimitExceeded" => throttled(call, answer),
-        _ => by_status(operation, about, answer),
-    }
-}
-
-fn throttled(call: &str, answer: &Answer) -> (ErrorKind, String) {
-    (ErrorKind::Throttled { after: answer.retry_after }, format!("AWS gets too many calls to allow {call} now"))
-}
-
-fn by_status(operation: Operation, about: &str, answer: &Answer) -> (ErrorKind, String) {
-    let call = operation.name();
-    let code = answer.code.as_deref().unwrap_or("no code");
-    match answer.status {
-        401 | 403 => (ErrorKind::Denied, denied(operation, about, answer)),
-        429 => throttled(call, answer),
-        status @ 500.. => (operation.silence(), format!("AWS failed at {call} (HTTP {status}, {code})")),
-        status => (ErrorKind::Refused, format!("AWS refused {call} for {about} (HTTP {status}, {code})")),
-    }
+        _ => return None,
+    };
+    Some(words)
 }
 
 /// Names the permission that AWS names, or else the one the call needs.
@@ -184,6 +139,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::provider::aws::fault::Cause;
 
     fn answer(status: u16, code: &str, text: &str) -> Fault {
         let code = (!code.is_empty()).then(|| code.to_owned());

@@ -8,7 +8,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -113,15 +112,6 @@ impl IdentityCenter {
     /// With words for an operator.
     pub async fn accounts_of(&self, unit: &str, now: Timestamp) -> Result<Vec<String>, ProviderError> {
         self.organizations.accounts_of(unit, now).await
-    }
-
-    /// How long sessions of a permission set last: they may run for so much longer than the grant that opened them.
-    ///
-    /// # Errors
-    /// With words for an operator.
-    pub async fn session_duration(&self, permission_set: &str, now: Timestamp) -> Result<Duration, ProviderError> {
-        let instance = self.facts.instance(&self.quota).await?;
-        Ok(self.facts.session(&self.quota, &instance.arn, permission_set, now).await?)
     }
 
     async fn find_out(&self, work: &Work) -> Result<Notes, Halt> {

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Instance;
 use crate::{
-    domain::access::FOUND_AS as USER,
+    domain::{
+        access::FOUND_AS as USER,
+        aws::{self, IDENTITY_STORE_ID, INSTANCE_ARN, SESSION_DURATION},
+    },
     provider::{FAILURES, Made, Progress, Receipt, Work},
 };
 
-const INSTANCE: &str = "instance_arn";
-const STORE: &str = "identity_store_id";
-const SESSION: &str = "session_duration";
 const OURS: &str = "ours";
 const INTENDED_AT: &str = "intended_at";
 const UNHEARD_AT: &str = "unheard_at";
@@ -92,11 +92,11 @@ impl Notes {
         let text = |key: &str| receipt.0.get(key).filter(|value| !value.is_empty()).cloned();
         let time = |key: &str| text(key).and_then(|at| at.parse().ok());
         let count = |key: &str| text(key).and_then(|count| count.parse().ok()).unwrap_or_default();
-        let instance = text(INSTANCE).zip(text(STORE)).map(|(arn, store)| Instance { arn, store });
+        let instance = text(INSTANCE_ARN).zip(text(IDENTITY_STORE_ID)).map(|(arn, store)| Instance { arn, store });
         Self {
             user_id: text(USER),
             instance,
-            session: text(SESSION).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+            session: aws::session_duration(&receipt.0),
             ours: text(OURS).is_some(),
             intended_at: time(INTENDED_AT),
             unheard_at: time(UNHEARD_AT),
@@ -115,9 +115,9 @@ impl Notes {
         let count = |count: u32| (count > 0).then(|| count.to_string());
         let pairs = [
             (USER, self.user_id.clone()),
-            (INSTANCE, self.instance.as_ref().map(|instance| instance.arn.clone())),
-            (STORE, self.instance.as_ref().map(|instance| instance.store.clone())),
-            (SESSION, self.session.map(|session| session.as_secs().to_string())),
+            (INSTANCE_ARN, self.instance.as_ref().map(|instance| instance.arn.clone())),
+            (IDENTITY_STORE_ID, self.instance.as_ref().map(|instance| instance.store.clone())),
+            (SESSION_DURATION, self.session.map(|session| session.as_secs().to_string())),
             (OURS, self.ours.then(|| "yes".to_owned())),
             (INTENDED_AT, time(self.intended_at)),
             (UNHEARD_AT, time(self.unheard_at)),

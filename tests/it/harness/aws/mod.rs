@@ -40,6 +40,7 @@ mod moto;
 pub mod principals;
 mod proxy;
 mod record;
+pub mod sts_story;
 
 pub use center::Slow;
 pub use faults::Fault;
