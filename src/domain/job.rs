@@ -101,12 +101,11 @@ impl Lane {
     #[must_use]
     pub fn width(&self) -> usize {
         match self {
-            // It keeps to AWS' quota by itself; what waits for its turn there costs nothing.
-            Self::Provider(ProviderName::AwsIdentityCenter) => 32,
+            // Identity Center keeps to AWS' quota by itself, and what waits for its turn there costs nothing. The store
+            // takes as many as share a commit without making each other wait.
+            Self::Provider(ProviderName::AwsIdentityCenter) | Self::Store => 32,
             Self::Provider(_) => 8,
             Self::Sweep(_) | Self::Channel(_) => 1,
-            // As many as share a commit without making each other wait.
-            Self::Store => 32,
         }
     }
 
