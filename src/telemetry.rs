@@ -41,6 +41,18 @@ pub fn metrics() -> PrometheusHandle {
     HANDLE.get_or_init(install).clone()
 }
 
+/// What `measure` counts, and nothing else, in Prometheus' text format: for what is read off one store, of which a process
+/// may have several.
+#[must_use]
+pub fn rendered_apart(measure: impl FnOnce()) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        describe();
+        measure();
+    });
+    recorder.handle().render()
+}
+
 fn install() -> PrometheusHandle {
     let acks = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
     let lateness = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];

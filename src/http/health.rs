@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{app::App, store::Occupancy};
+use crate::{app::App, store::Occupancy, telemetry};
 
 /// The process answers.
 pub async fn alive() -> &'static str {
@@ -37,11 +37,12 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// In Prometheus' text format.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let mut page = app.metrics.render();
     match app.ctx.store.read(|tx| Box::pin(async move { tx.occupancy().await })).await {
-        Ok(occupancy) => gauge(&occupancy),
+        Ok(occupancy) => page.push_str(&telemetry::rendered_apart(|| gauge(&occupancy))),
         Err(error) => tracing::error!(%error, "the store does not say how full it is"),
     }
-    app.metrics.render().into_response()
+    page.into_response()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]

@@ -119,6 +119,13 @@ impl World {
         page.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect::<Vec<_>>().join("\n")
     }
 
+    /// How often a sweep got no answer from this cloud. Stories that run in one process count together, so that only an
+    /// increase says something.
+    pub async fn unanswered(&self, cloud: &str) -> u64 {
+        let line = self.metric(&format!("jit_sweep_unanswered_total{{cloud=\"{cloud}\"}}")).await;
+        line.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default()
+    }
+
     /// Tampers with the store behind the bot's back.
     pub async fn sql(&self, statement: &'static str) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store_file());
