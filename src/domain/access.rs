@@ -137,9 +137,9 @@ impl AccessState {
     /// When the event cannot happen in this state.
     pub fn apply(self, event: AccessEvent) -> Result<Self, IllegalTransition> {
         match (self, event) {
-            (Self::Wanted | Self::Applying, AccessEvent::ApplyBegun) | (Self::Live, AccessEvent::Lost) => {
-                Ok(Self::Applying)
-            }
+            // what is being removed is wanted again when its grant is prolonged at the last moment
+            (Self::Wanted | Self::Applying | Self::Removing, AccessEvent::ApplyBegun)
+            | (Self::Live, AccessEvent::Lost) => Ok(Self::Applying),
             (Self::Applying | Self::Live, AccessEvent::Confirmed) => Ok(Self::Live),
             (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::NotCovered) => {
                 Ok(Self::Removing)
@@ -152,7 +152,7 @@ impl AccessState {
             (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::Reappeared) => {
                 Err(self.forbids("a reappearance"))
             }
-            (Self::Live | Self::Removing | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
+            (Self::Live | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
             (Self::Wanted | Self::Removing | Self::Gone, AccessEvent::Confirmed) => Err(self.forbids("a confirmation")),
             (Self::Gone, AccessEvent::NotCovered) => Err(self.forbids("a removal")),
             (Self::Wanted | Self::Applying | Self::Live, AccessEvent::Removed) => Err(self.forbids("a confirmed end")),

@@ -18,6 +18,7 @@ use crate::harness::{
 };
 
 const CREATE: &str = "CreateAccountAssignment";
+const LOOK: &str = "ListAccountAssignmentsForPrincipal";
 
 async fn world() -> (World, Estate) {
     let world = World::start().await;
@@ -277,6 +278,29 @@ async fn a_call_that_was_not_heard_of_is_waited_for_though_another_one_was() {
     assert_eq!(estate.held(&world.cloud).await, [false; 3]);
     assert_eq!(state(&world.grant().await), "ended");
     assert_eq!(drifts(&world).await, [], "nobody had to find it");
+    over(world).await;
+}
+
+/// The bot still asks AWS who they are when somebody thinks better of it.
+#[tokio::test]
+async fn what_is_revoked_while_the_bot_still_looks_is_never_asked_for() {
+    let (mut world, estate) = world().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    requester.types("/jit request db-admin 30m").await;
+    world.settle().await;
+    let (before, look) = (world.asked_aws(LOOK), Fault::HangAfter);
+    world.cloud.fail(LOOK, 1, look);
+    approver.clicks("Approve").await;
+    let worker = world.worker();
+    let running = tokio::spawn(async move { worker.run_due().await });
+    while world.asked_aws(LOOK) == before {
+        tokio::task::yield_now().await;
+    }
+    requester.types(&format!("/jit end {}", world.grant().await.code.grant())).await;
+    world.cloud.heal();
+    running.await.unwrap().unwrap();
+    world.advance(minutes(2)).await;
+    assert_eq!((world.asked_aws(CREATE), estate.held(&world.cloud).await), (0, [false; 3]));
     over(world).await;
 }
 

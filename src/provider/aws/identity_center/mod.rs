@@ -135,6 +135,8 @@ impl IdentityCenter {
             return Err(refused(format!("{} is not the id of an account: report this", target.account)).into());
         }
         let mut notes = Notes::of(work);
+        // what was taken away and is wanted again is not gone any more once it is asked for
+        notes.removed_at = None;
         let instance = match notes.instance.take() {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
