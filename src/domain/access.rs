@@ -131,6 +131,9 @@ pub enum AccessEvent {
 }
 
 impl AccessState {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [Self::Wanted, Self::Applying, Self::Live, Self::Removing, Self::Gone];
+
     /// The transition table. Repeating a step is not an error: every step may be tried again after a crash.
     ///
     /// # Errors
@@ -178,8 +181,6 @@ impl AccessState {
     /// Reads a name back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Wanted, Self::Applying, Self::Live, Self::Removing, Self::Gone]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }

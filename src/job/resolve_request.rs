@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, JobError, Outcome, directory, reconcile_access};
+use super::{Context, JobError, Outcome, directory};
 use crate::{
     domain::{
         access::AccessKey,
@@ -96,8 +96,8 @@ fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, Provide
 /// What was noted for the accesses under this key that may be in the cloud.
 async fn siblings(ctx: &Context, key: &AccessKey) -> Result<Vec<Receipt>, StoreError> {
     let wanted = key.clone();
-    let accesses = ctx.store.read(|tx| Box::pin(async move { tx.accesses_under(&wanted).await })).await?;
-    Ok(accesses.into_iter().filter(reconcile_access::counts).map(|access| Receipt(access.receipt)).collect())
+    let accesses = ctx.store.read(|tx| Box::pin(async move { tx.owed_under(&wanted).await })).await?;
+    Ok(accesses.into_iter().map(|access| Receipt(access.receipt)).collect())
 }
 
 fn unavailable(error: &StoreError) -> ProviderError {

@@ -304,6 +304,23 @@ async fn what_is_revoked_while_the_bot_still_looks_is_never_asked_for() {
     over(world).await;
 }
 
+#[tokio::test]
+async fn what_is_over_is_not_read_again_when_the_same_is_granted_once_more() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    granted(&mut world, &requester, "incident 15m").await;
+    world.advance(minutes(20)).await;
+    // nobody notices that it cannot be read
+    world.sql("update access set target = json_quote(target) where state = 'gone'").await;
+    granted(&mut world, &requester, "incident 5m").await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, true]);
+    world.clock.advance(minutes(5));
+    world.settle().await;
+    assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+    world.sql("update access set target = json_extract(target, '$') where json_type(target) = 'text'").await;
+    over(world).await;
+}
+
 /// The configuration named the wrong user, and is mended while they have access.
 #[tokio::test]
 async fn a_mended_name_extends_nothing_that_the_wrong_user_has() {

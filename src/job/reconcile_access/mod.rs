@@ -58,7 +58,7 @@ async fn open(
     leased: &Leased,
 ) -> Result<Option<Outcome>, JobError> {
     let attempts = leased.attempts;
-    let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
+    let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).cloned().collect();
     let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(basis.now);
     if covered.iter().any(has_been_live) && !hand_over(ctx, basis, std::mem::take(&mut over)).await? {
@@ -139,20 +139,14 @@ async fn not_given(
     Ok(None)
 }
 
-/// Whether it may be in the cloud, or has left something there.
-pub(super) fn counts(access: &Access) -> bool {
-    access.state != AccessState::Gone || access.tidy_at.is_some()
-}
-
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 /// Nothing when it is to be decided anew.
 async fn close(
     ctx: &Context,
     basis: &Basis,
-    claimants: Vec<Claimant>,
+    owed: Vec<Claimant>,
     leased: &Leased,
 ) -> Result<Option<Outcome>, JobError> {
-    let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     // What is gone already has only to be tidied: its receipt says nothing about what is still there.
     let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned()
     else {

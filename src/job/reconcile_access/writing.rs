@@ -46,12 +46,14 @@ fn covered(claimants: &[Claimant], now: Timestamp) -> BTreeSet<AccessId> {
 }
 
 async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
-    let mut claimants = Vec::new();
-    for access in tx.accesses_under(key).await? {
-        let grant = tx.load_grant(access.grant).await?;
-        claimants.push(Claimant { access, grant });
-    }
-    Ok(claimants)
+    let accesses = tx.owed_under(key).await?;
+    let grants = tx.grants(&accesses.iter().map(|access| access.grant).collect()).await?;
+    let claimants = accesses.into_iter().map(|access| {
+        let grant = grants.get(&access.grant).cloned();
+        let grant = grant.ok_or_else(|| StoreError::Missing { what: "grant", key: access.grant.to_string() })?;
+        Ok(Claimant { access, grant })
+    });
+    claimants.collect()
 }
 
 /// Writes down that a step is about to be taken, before the cloud hears of it. Nothing when the step is not the right one
