@@ -83,12 +83,20 @@ pub struct Access {
 pub const FOUND_AGAIN_AT: &str = "found_again_at";
 /// Under which key a receipt says who the holder is in a cloud, where that is not what the access key says.
 pub const FOUND_AS: &str = "user_id";
+/// Under which key a receipt names the grant that kept access open when its own was over.
+pub const LEFT_TO: &str = "left_to";
 
 impl Access {
     /// By which name a cloud's own lists show who has it. The store has an index of it, by the same rule.
     #[must_use]
     pub fn found_as(&self) -> &str {
         self.receipt.get(FOUND_AS).unwrap_or(&self.key.principal)
+    }
+
+    /// The grant that kept it open when its own was over: the cloud noticed nothing of that end.
+    #[must_use]
+    pub fn left_to(&self) -> Option<&str> {
+        self.receipt.get(LEFT_TO).map(String::as_str).filter(|_| self.state == AccessState::Gone)
     }
 
     /// When it was found to be there again although it had been gone.

@@ -5,7 +5,7 @@ use jit::domain::{access::AccessState, job::Job};
 
 use crate::harness::{
     World,
-    aws::{Fault, center::Slow},
+    aws::{Fault, Slow},
     estate::Estate,
     minutes, seconds, state,
 };

@@ -321,6 +321,29 @@ async fn what_is_over_is_not_read_again_when_the_same_is_granted_once_more() {
     over(world).await;
 }
 
+#[tokio::test]
+async fn an_end_that_closes_nothing_does_not_say_that_it_did() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    granted(&mut world, &requester, "db-admin 30m").await;
+    granted(&mut world, &requester, "incident 1h").await;
+    let _ = (world.dm(&requester), world.screen("requests"));
+    let messages = requester.dm().messages();
+    let first = messages.iter().find(|message| message.text().contains("db-admin")).unwrap();
+    let click = requester.clicks_on(first, "End now").await;
+    insta::assert_snapshot!(click.confirmation().unwrap());
+    world.advance(seconds(5)).await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, true]);
+    insta::assert_snapshot!(world.dm(&requester));
+    insta::assert_snapshot!(world.screen("requests"));
+    let feed = estate.tidy(&world.feed());
+    insta::assert_snapshot!(feed.lines().filter(|line| line.contains("SET-1")).collect::<Vec<_>>().join("\n"));
+    world.advance(hours(1)).await;
+    let feed = estate.tidy(&world.feed());
+    insta::assert_snapshot!(feed.lines().filter(|line| line.contains("SET-1")).collect::<Vec<_>>().join("\n"));
+    over(world).await;
+}
+
 /// The configuration named the wrong user, and is mended while they have access.
 #[tokio::test]
 async fn a_mended_name_extends_nothing_that_the_wrong_user_has() {

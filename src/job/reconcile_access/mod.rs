@@ -60,8 +60,11 @@ async fn open(
     let attempts = leased.attempts;
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).cloned().collect();
     let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
-    let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(basis.now);
-    if covered.iter().any(has_been_live) && !hand_over(ctx, basis, std::mem::take(&mut over)).await? {
+    let Some(longest) = covered.iter().map(|it| &it.grant).max_by_key(|grant| grant.ends_at).cloned() else {
+        return Ok(Some(Outcome::Done));
+    };
+    let until = longest.ends_at;
+    if covered.iter().any(has_been_live) && !hand_over(ctx, basis, std::mem::take(&mut over), &longest).await? {
         return Ok(None);
     }
     let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
@@ -81,7 +84,7 @@ async fn open(
     let wanted = noted(wanted, &receipt);
     let first = noted(vec![first.clone()], &receipt).pop().unwrap_or(first);
     let Some(wanted) = step(ctx, basis, wanted, AccessEvent::ApplyBegun).await? else { return Ok(None) };
-    if !hand_over(ctx, basis, over).await? {
+    if !hand_over(ctx, basis, over, &longest).await? {
         return Ok(None);
     }
     match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {

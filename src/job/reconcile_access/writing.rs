@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::{super::Context, Claimant, trouble::unstick};
 use crate::{
     domain::{
-        access::{AccessEvent, AccessKey, AccessState},
+        access::{AccessEvent, AccessKey, AccessState, LEFT_TO},
         audit::{Actor, Fact, Subject},
         grant::{Grant, GrantState},
-        ids::AccessId,
+        ids::{AccessId, Code},
     },
     provider::Receipt,
     store::{StoreError, Tx},
@@ -93,11 +93,16 @@ async fn moved(tx: &mut Tx, mut claimants: Vec<Claimant>, event: AccessEvent) ->
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
 /// noted of it: until then this is all there is to say that what is in the cloud is ours. Answers `false` when it is to be
 /// decided anew.
-pub(super) async fn hand_over(ctx: &Context, basis: &Basis, over: Vec<Claimant>) -> Result<bool, StoreError> {
+pub(super) async fn hand_over(
+    ctx: &Context,
+    basis: &Basis,
+    over: Vec<Claimant>,
+    to: &Grant,
+) -> Result<bool, StoreError> {
     if over.is_empty() {
         return Ok(true);
     }
-    let (env, basis) = (ctx.env(), basis.clone());
+    let (env, basis, to) = (ctx.env(), basis.clone(), to.code.clone());
     ctx.store
         .write(move |tx| {
             Box::pin(async move {
@@ -105,7 +110,9 @@ pub(super) async fn hand_over(ctx: &Context, basis: &Basis, over: Vec<Claimant>)
                     return Ok(false);
                 }
                 let over = moved(tx, over, AccessEvent::NotCovered).await?;
-                confirm_gone(tx, env, over, Receipt::default(), None).await?;
+                for claimant in over {
+                    gone(tx, &env, claimant, &Receipt::default(), Remains::LeftTo(to.clone())).await?;
+                }
                 Ok(true)
             })
         })
@@ -149,9 +156,24 @@ pub(super) async fn confirm_gone(
     tidy_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     for claimant in claimants {
-        gone(tx, &env, claimant, &receipt, tidy_at).await?;
+        gone(tx, &env, claimant, &receipt, Remains::from(tidy_at)).await?;
     }
     Ok(())
+}
+
+/// What is still in the cloud of an access that its grant has no more.
+enum Remains {
+    Nothing,
+    /// Something that the provider put there, to be removed then.
+    Tidy(Timestamp),
+    /// All of it, for this other grant.
+    LeftTo(Code),
+}
+
+impl From<Option<Timestamp>> for Remains {
+    fn from(tidy_at: Option<Timestamp>) -> Self {
+        tidy_at.map_or(Self::Nothing, Self::Tidy)
+    }
 }
 
 async fn gone(
@@ -159,7 +181,7 @@ async fn gone(
     env: &Env,
     claimant: Claimant,
     receipt: &Receipt,
-    tidy_at: Option<Timestamp>,
+    remains: Remains,
 ) -> Result<(), StoreError> {
     let mut access = claimant.access;
     let grant = tx.load_grant(access.grant).await?;
@@ -169,7 +191,14 @@ async fn gone(
         access.state = was.apply(AccessEvent::Removed)?;
     }
     receipt.add_to(&mut access.receipt);
+    access.receipt.remove(LEFT_TO);
+    let (tidy_at, left_to) = match remains {
+        Remains::Nothing => (None, None),
+        Remains::Tidy(at) => (Some(at), None),
+        Remains::LeftTo(other) => (None, Some(other)),
+    };
     access.tidy_at = tidy_at;
+    access.receipt.extend(left_to.as_ref().map(|other| (LEFT_TO.to_owned(), other.grant())));
     unstick(tx, env, &mut access, &grant).await?;
     tx.save_access(&access, was).await?;
     if was == access.state {
@@ -179,6 +208,7 @@ async fn gone(
         about: Subject::from(&grant),
         resource: access.key.resource.clone(),
         receipt: receipt.shown(),
+        left_to,
     };
     tx.record(env.now, &Actor::Jit, &fact).await?;
     if let GrantState::Ending { since, .. } = grant.state {
