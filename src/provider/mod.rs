@@ -32,6 +32,16 @@ pub trait Provider: Send + Sync {
         Ok(work.receipt.clone())
     }
 
+    /// The same for several targets of one holder, with fewer calls where the cloud can tell about all of them at once.
+    /// What is found stands in the same order.
+    async fn resolve_all(&self, work: &[Work]) -> Result<Vec<Receipt>, ProviderError> {
+        let mut receipts = Vec::new();
+        for work in work {
+            receipts.push(self.resolve(work).await?);
+        }
+        Ok(receipts)
+    }
+
     /// What a configured target stands for: itself, or the accounts of an organisational unit.
     async fn expand(&self, target: &Target, now: Timestamp) -> Result<Vec<Target>, ProviderError> {
         let _it_stands_for_itself = now;

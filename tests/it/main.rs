@@ -25,6 +25,7 @@ mod killed;
 mod limits;
 mod listing;
 mod main_story;
+mod many_accounts;
 mod overlap;
 mod playground;
 mod policy_change;

@@ -329,7 +329,7 @@ async fn an_end_that_closes_nothing_does_not_say_that_it_did() {
     granted(&mut world, &requester, "incident 1h").await;
     let _ = (world.dm(&requester), world.screen("requests"));
     let messages = requester.dm().messages();
-    let first = messages.iter().find(|message| message.text().contains("db-admin")).unwrap();
+    let first = messages.iter().find(|message| message.present().text.contains("db-admin")).unwrap();
     let click = requester.clicks_on(first, "End now").await;
     insta::assert_snapshot!(click.confirmation().unwrap());
     world.advance(seconds(5)).await;

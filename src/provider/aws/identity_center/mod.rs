@@ -24,6 +24,7 @@ use self::{
     facts::Facts,
     notes::Notes,
     quota::Change,
+    standing::Standing,
 };
 use super::{Tuning, load};
 use crate::{
@@ -45,6 +46,7 @@ mod granting;
 mod notes;
 mod quota;
 mod removing;
+mod standing;
 
 pub use facts::Instance;
 pub use quota::{Limits, Quota};
@@ -129,7 +131,8 @@ impl IdentityCenter {
         }
     }
 
-    async fn find_out(&self, work: &Work) -> Result<Notes, Halt> {
+    /// `standing` is what the holder has already, where that is known.
+    async fn find_out(&self, work: &Work, standing: Option<&Standing>) -> Result<Notes, Halt> {
         let target = target_of(work)?;
         if target.account.len() != 12 || !target.account.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(refused(format!("{} is not the id of an account: report this", target.account)).into());
@@ -152,7 +155,7 @@ impl IdentityCenter {
         }
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
-            self.look_for_standing(work, (target, is_first), &mut notes).await?;
+            self.look_for_standing(work, (target, is_first), &mut notes, standing).await?;
         } else if notes.created.is_none() && notes.request.is_none() {
             // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
             let it = Assignment::of(target, &notes)?;
@@ -185,13 +188,20 @@ impl IdentityCenter {
         work: &Work,
         (target, is_first): (&PermissionSetTarget, bool),
         notes: &mut Notes,
+        standing: Option<&Standing>,
     ) -> Result<(), Halt> {
         let it = Assignment::of(target, notes)?;
-        if !is_first && !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
+        let known = standing.and_then(|standing| standing.of(&it));
+        let is_looked_at = is_first || known.is_some();
+        if !is_looked_at && !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
             // it would have to be looked for again when our turn comes
             return Ok(());
         }
-        let how = match self.wire.look(&self.quota, &it).await? {
+        let seen = match known {
+            Some(seen) => seen,
+            None => self.wire.look(&self.quota, &it).await?,
+        };
+        let how = match seen {
             Seen::Absent => {
                 (notes.ours, notes.intended_at, notes.created) = (true, Some(work.now), None);
                 self.know(work, &it, Known::Absent);
@@ -253,13 +263,17 @@ impl Provider for IdentityCenter {
     }
 
     async fn resolve(&self, work: &Work) -> Result<Receipt, ProviderError> {
-        match self.find_out(work).await {
+        match self.find_out(work, None).await {
             Ok(notes) => Ok(notes.receipt()),
             Err(halt) => {
                 self.let_go(work);
                 Err(halt.into())
             }
         }
+    }
+
+    async fn resolve_all(&self, work: &[Work]) -> Result<Vec<Receipt>, ProviderError> {
+        Ok(self.find_out_all(work).await?.iter().map(Notes::receipt).collect())
     }
 
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError> {
