@@ -48,7 +48,7 @@ pub trait Provider: Send + Sync {
         Ok(vec![target.clone()])
     }
 
-    /// Looks whether the access exists.
+    /// Looks whether the access exists as it was made.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
 
     /// What to note, with the debt, right before the cloud is asked to take the access away: what a crash in between must
@@ -71,6 +71,12 @@ pub trait Provider: Send + Sync {
     async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
         let _nothing_that_can_be_listed = target;
         Ok(Vec::new())
+    }
+
+    /// Whether an inventory does not show all that there is to an access: [`Provider::observe`] has to be asked as well.
+    fn looks_closer(&self, target: &Target) -> bool {
+        let _its_list_says_it_all = target;
+        false
     }
 
     /// Whose work it was, if an access to this target, with this receipt, is over and an inventory finds it all the same.

@@ -130,15 +130,8 @@ async fn what_comes_back_right_after_the_end_is_taken_away_and_what_comes_later_
 
 #[tokio::test]
 async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
-    let mut world = World::start().await;
+    let (mut world, user) = with_s3().await;
     let [requester, approver] = world.people(["requester", "approver"]);
-    let user = world.cloud.user("deployer").await;
-    std::fs::write(
-        world.config_file().with_file_name("s3.json"),
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
-    )
-    .unwrap();
-    world.add_role("s3", &[&format!("type = \"aws-iam-policy\"\nuser = \"{user}\"\npolicy = \"s3.json\"")]).await;
     world.grants(&requester, &approver, "s3 30m fixing OPS-42").await;
     let (name, document) = world.cloud.user_policies(&user).await.pop_first().unwrap();
     world.advance(minutes(24 * 60)).await;
@@ -149,6 +142,45 @@ async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
     world.advance(minutes(16)).await;
     assert_eq!(world.cloud.user_policies(&user).await.into_keys().collect::<Vec<_>>(), ["own"]);
     assert_eq!(world.drifts().await, [Drift::Lingering]);
+    world.glance();
+    world.finish().await;
+}
+
+/// A role that puts a policy on an IAM user.
+async fn with_s3() -> (World, String) {
+    let world = World::start().await;
+    let user = world.cloud.user("deployer").await;
+    std::fs::write(
+        world.config_file().with_file_name("s3.json"),
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
+    )
+    .unwrap();
+    world.add_role("s3", &[&format!("type = \"aws-iam-policy\"\nuser = \"{user}\"\npolicy = \"s3.json\"")]).await;
+    (world, user)
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_has_changed_is_written_again() {
+    let (mut world, user) = with_s3().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    world.grants(&requester, &approver, "s3 2h fixing OPS-42").await;
+    let written = world.cloud.user_policies(&user).await;
+    let (name, document) = written.first_key_value().unwrap();
+    // the write of an earlier end arrives late, and somebody lets a policy open more and for ever
+    let early = document.replace("14:00:00", "12:30:00");
+    let endless = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    for (told, changed) in [early.as_str(), endless].into_iter().enumerate() {
+        assert_ne!(changed, document);
+        world.cloud.give_policy(&user, name, changed).await;
+        world.advance(minutes(16)).await;
+        assert_eq!(world.cloud.user_policies(&user).await, written);
+        assert_eq!(world.drifts().await.len(), told + 1);
+    }
+    let before = world.asked_aws("GetUserPolicy");
+    world.advance(minutes(15)).await;
+    assert_eq!(world.asked_aws("GetUserPolicy"), before + 1, "one call for each sweep and live grant");
+    world.advance(minutes(120)).await;
+    assert!(world.cloud.user_policies(&user).await.is_empty());
     world.glance();
     world.finish().await;
 }
