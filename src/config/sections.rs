@@ -159,7 +159,9 @@ pub(super) fn people(nodes: &[Node<'_>]) -> BTreeMap<UserId, Alias> {
             }
             let help = "Two people in Slack cannot be one user in a cloud: the end of what one has would end it for both.";
             for (kind, name) in [("aws", &aws), ("azure", &azure)] {
-                name.iter().for_each(|name| drop(places.is_new(*node, kind, name, help)));
+                if let Some(name) = name {
+                    places.is_new(*node, kind, name, help);
+                }
             }
             let text = |name: Option<At<String>>| name.map(|name| name.value);
             aliases.insert(slack.value, Alias { aws_identity_center: text(aws), azure_object_id: text(azure) });

@@ -92,8 +92,8 @@ async fn expand(ctx: &Context, configured: &[Target]) -> Result<Vec<Target>, Pro
     }
     if resolved.len() > MOST {
         let message = format!(
-            "this role stands for {} accounts, permission sets and the like at present, and jit opens {MOST} at once at \
-             most: an operator has to name fewer accounts or a smaller organisational unit in it",
+            "The role opens {} things now, an account or a permission set each, and a grant may open {MOST} at most: an \
+             operator has to name fewer accounts in it, or a smaller organisational unit",
             resolved.len()
         );
         return Err(ProviderError { kind: ErrorKind::Refused, message });

@@ -73,7 +73,10 @@ async fn more_than_can_be_opened_at_once_is_refused_in_words() {
     world.settle().await;
     let _ = world.private(&requester);
     assert_eq!(world.asked_aws(LOOK), 0);
-    insta::assert_snapshot!(world.dm(&requester));
+    insta::assert_snapshot!(world.dm(&requester), @r"
+    jit:
+      Your request for *everywhere* for 30m (REQ-CODE) was *denied* by the cloud. The role opens 1001 things now, an account or a permission set each, and a grant may open 1000 at most: an operator has to name fewer accounts in it, or a smaller organisational unit
+    ");
     world.glance();
     world.finish().await;
 }
