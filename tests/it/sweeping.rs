@@ -14,7 +14,10 @@ use jit::{
         job::Job,
     },
     job::drift::take,
-    provider::aws::identity_center::{Instance, Limits, Quota},
+    provider::{
+        Provider,
+        aws::identity_center::{Instance, Limits, Quota},
+    },
 };
 
 use crate::harness::{
@@ -53,6 +56,23 @@ async fn no_look_takes_longer_than_a_job_may_at_the_pace_that_aws_allows() {
     assert!(looks.len() >= 5 && looks.iter().all(|time| *time < Duration::from_secs(9)), "{looks:?}");
     assert!(timer.elapsed() > Duration::from_secs(38), "ten calls a second: {:?}", timer.elapsed());
     assert_eq!(story.calls()[LIST], 400, "each is asked about once");
+}
+
+#[tokio::test]
+async fn what_the_sdk_repeats_keeps_to_the_pace_that_aws_allows() {
+    let timer = ManualTimer::default();
+    let quota = Arc::new(Quota::timed(Limits::default(), Arc::new(timer.clone())));
+    let instance = Instance { arn: "arn:aws:sso:::instance/ssoins-1".into(), store: "d-1".into() };
+    let story = Story::with(|settings| settings.instance = Some(instance), |tuning| tuning.quota = quota).await;
+    for account in accounts(10) {
+        story.cloud.fail(LIST, 2, Fault::TOO_MANY);
+        story.cloud.fail(LIST, 1, Fault::Answer("{}".into()));
+        let target = Target::AwsIdentityCenter(AwsIdentityCenter::new(&account, SET, false));
+        assert_eq!(story.aws.inventory(&target).await.unwrap(), []);
+    }
+    assert_eq!(story.calls()[LIST], 30);
+    // the first ten need not wait
+    assert!(timer.elapsed() > Duration::from_millis(1_800), "ten calls a second: {:?}", timer.elapsed());
 }
 
 #[tokio::test]

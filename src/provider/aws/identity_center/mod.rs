@@ -24,6 +24,7 @@ use self::{
     facts::Facts,
     notes::Notes,
     quota::Change,
+    repeating::Paced,
     standing::Standing,
 };
 use super::{Tuning, load};
@@ -46,6 +47,7 @@ mod granting;
 mod notes;
 mod quota;
 mod removing;
+mod repeating;
 mod standing;
 
 pub use facts::Instance;
@@ -97,6 +99,12 @@ impl IdentityCenter {
     /// When there is no way to speak TLS.
     pub async fn connect(settings: Settings, tuning: Tuning) -> Result<Self, super::SetUpError> {
         let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
+        let config = match config.http_client() {
+            Some(client) => {
+                config.to_builder().http_client(Paced::new(client, tuning.quota.clone())).build()
+            }
+            None => config,
+        };
         let reading = aws_sdk_ssoadmin::Client::new(&config);
         let once = aws_sdk_ssoadmin::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
         let people = aws_sdk_identitystore::Client::new(&config);
