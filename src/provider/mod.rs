@@ -73,6 +73,11 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Who has it, in words for people.
+    fn who(&self, live: &Live) -> String {
+        live.principal.clone()
+    }
+
     /// Whether an inventory does not show all that there is to an access: [`Provider::observe`] has to be asked as well.
     fn looks_closer(&self, target: &Target) -> bool {
         let _its_list_says_it_all = target;

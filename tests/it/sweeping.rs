@@ -149,6 +149,23 @@ async fn what_comes_back_right_after_the_end_is_taken_away_and_what_comes_later_
 }
 
 #[tokio::test]
+async fn what_whole_groups_have_is_told_like_what_people_have() {
+    let (mut world, db) = World::with_db_admin().await;
+    world.cloud.assign_group(db.account, &db.set, "9067642ac7-admins").await;
+    world.cloud.assign(db.account, &db.set, "9067642ac7-somebody").await;
+    world.advance(minutes(31)).await;
+    assert_eq!(world.drifts().await, [Drift::Foreign, Drift::Foreign], "each is told once");
+    let feed = world.feed();
+    for who in ["group 9067642ac7-admins", "user 9067642ac7-somebody"] {
+        assert!(feed.lines().any(|line| line.contains("*standing access*") && line.contains(who)), "{feed}");
+    }
+    let there = world.cloud.assigned(db.account, &db.set).await;
+    assert_eq!(there.len(), 2, "and left alone");
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
     let (mut world, user) = with_s3().await;
     let [requester, approver] = world.people(["requester", "approver"]);

@@ -18,7 +18,7 @@ use url::Url;
 
 use self::{
     accounts::Organizations,
-    assignment::{Assignment, Seen, Wire},
+    assignment::{Assignment, GROUP, Seen, Wire},
     call::{Halt, OWN_PACE},
     error::refused,
     facts::Facts,
@@ -318,8 +318,14 @@ impl Provider for IdentityCenter {
         }
     }
 
-    /// Who is assigned directly, by whomever: one call for an account and permission set, or one for each hundred of the
-    /// people assigned there.
+    /// Users are known by their ids alone.
+    fn who(&self, live: &Live) -> String {
+        let who = &live.principal;
+        if who.starts_with(GROUP) { who.clone() } else { format!("user {who}") }
+    }
+
+    /// Which people and groups are assigned, by whomever: one call for an account and permission set, or one for each hundred of
+    /// those assigned there.
     async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
         let target = assignable(target)?;
         let instance = self.facts.instance(&self.quota).await?;
