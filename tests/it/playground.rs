@@ -57,7 +57,7 @@ const STORY: [&str; 43] = [
 
 fn playground(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jit"));
-    command.arg("playground").env("TMPDIR", folder).env_remove("NO_COLOR").stdin(Stdio::null());
+    command.args(["playground", "--terminal"]).env("TMPDIR", folder).env_remove("NO_COLOR").stdin(Stdio::null());
     command
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ephemeral, Message, View, render, state::State};
+use super::{Ephemeral, Message, Spot, View, render, state::State};
 
 /// A button where somebody sees it.
 #[derive(Debug)]
@@ -60,6 +60,28 @@ pub(super) fn on_screen(state: &State, user: &str, wanted: &str) -> Button {
         || panic!("{user} sees no button `{wanted}`, only {:?}", labels(state, user)),
         |(_, button)| button,
     )
+}
+
+/// The button with these ids in this place, if `user` sees it there.
+pub(super) fn at(state: &State, user: &str, spot: &Spot, (block, action): (&str, &str)) -> Option<Button> {
+    let (blocks, place) = match spot {
+        Spot::Message { channel, ts } => {
+            let message = state.message(channel, ts).filter(|_| state.is_member(channel, user))?;
+            let version = message.versions.len() - 1;
+            (&*message.present().blocks, Place::Message { message: Box::new(message.clone()), version })
+        }
+        Spot::Ephemeral { ts } => {
+            let ephemeral = state.ephemerals.iter().find(|it| it.user == user && it.ts == *ts)?;
+            (&*ephemeral.blocks, Place::Ephemeral(Box::new(ephemeral.clone())))
+        }
+        Spot::View { id } => {
+            let view = state.view(id).filter(|view| view.user == user)?;
+            (view.blocks(), Place::View(Box::new(view.clone())))
+        }
+    };
+    let block = blocks.iter().find(|it| it["block_id"] == block)?;
+    let element = elements(block).find(|it| it["type"] == "button" && it["action_id"] == action)?;
+    Some(Button { element: element.clone(), block_id: block["block_id"].clone(), place })
 }
 
 /// The button on a message, in its present or an earlier version.
