@@ -69,8 +69,14 @@ impl Cast {
             id,
             ..Channel::public(&name)
         });
-        let channels = channels.collect();
+        let mut channels: Vec<Channel> = channels.collect();
+        channels.sort_by_key(|channel| (channel.id != requests, channel.name.starts_with("access-"), channel.name != "access-audit"));
         Self { people, groups, channels, requests, audit }
+    }
+
+    /// The ids of the channels, those with the cards first.
+    pub(super) fn channels(&self) -> impl Iterator<Item = &str> {
+        self.channels.iter().map(|channel| channel.id.as_str())
     }
 
     /// Lets everybody in.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::grammar::{self, Command, Misunderstood};
-use crate::domain::ids::{ChannelId, GrantId, RequestId, UserGroupId, UserId};
+use crate::domain::ids::{ChannelId, GrantId, RequestId, RoleName, UserGroupId, UserId};
 
 mod signature;
 
@@ -26,6 +26,15 @@ pub enum Inbound {
     Command(SlashCommand),
     /// Somebody clicked a button.
     Click(Click),
+    /// Somebody filled in a form of ours.
+    Submission(Submission),
+    /// Somebody opened the bot's home tab.
+    HomeOpened {
+        /// From which workspace.
+        team: String,
+        /// Who.
+        user: UserId,
+    },
     /// A user group is not what it was.
     UserGroupChanged {
         /// From which workspace.
@@ -74,8 +83,62 @@ pub struct Click {
     pub channel: Option<ChannelId>,
     /// Which message it was on.
     pub message: Option<(ChannelId, String)>,
+    /// What lets us open a form for whoever clicked, within three seconds.
+    pub trigger: String,
     /// The same for a repeated delivery, and for no other.
     pub delivery: String,
+}
+
+/// A form that was filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The workspace of the form.
+    pub team: String,
+    /// The workspace of the person, where it says.
+    pub user_team: Option<String>,
+    /// Who filled it in.
+    pub user: UserId,
+    /// What they ask for; `None` when this version does not know the form.
+    pub form: Option<AskForm>,
+    /// The same for a repeated delivery, and for no other.
+    pub delivery: String,
+}
+
+/// The form in which somebody asks for a role, as it was filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskForm {
+    /// Which role.
+    pub role: RoleName,
+    /// For how long, as it was typed.
+    pub duration: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What the form for asking is known by.
+pub const ASK_FORM: &str = "ask";
+
+/// A field of that form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskField {
+    /// Which role.
+    Role,
+    /// For how long.
+    Duration,
+    /// Why.
+    Reason,
+}
+
+impl AskField {
+    /// The id of its block and of its element.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Duration => "duration",
+            Self::Reason => "reason",
+        }
+    }
 }
 
 /// The buttons that our messages have. They carry ids and nothing else.
@@ -97,6 +160,8 @@ pub enum Button {
     RemovedByHand(GrantId),
     /// Opens the page with the credentials in the browser; Slack tells us all the same.
     OpenLink,
+    /// Opens the form for asking.
+    Ask,
 }
 
 impl Button {
@@ -112,6 +177,7 @@ impl Button {
             Self::Retry(_) => "retry",
             Self::RemovedByHand(_) => "removed_by_hand",
             Self::OpenLink => "open_link",
+            Self::Ask => ASK_FORM,
         }
     }
 
@@ -126,6 +192,7 @@ impl Button {
             | Self::Retry(grant)
             | Self::RemovedByHand(grant) => grant.to_string(),
             Self::OpenLink => String::new(),
+            Self::Ask => ASK_FORM.to_owned(),
         }
     }
 
@@ -140,6 +207,7 @@ impl Button {
             "retry" => value.parse().ok().map(Self::Retry),
             "removed_by_hand" => value.parse().ok().map(Self::RemovedByHand),
             "open_link" => Some(Self::OpenLink),
+            ASK_FORM => Some(Self::Ask),
             _ => None,
         }
     }
@@ -227,6 +295,29 @@ struct Interaction {
     actions: Vec<Action>,
     container: Option<Container>,
     channel: Option<Channel>,
+    view: Option<View>,
+}
+
+#[derive(Deserialize)]
+struct View {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    callback_id: String,
+    #[serde(default)]
+    state: serde_json::Value,
+}
+
+impl View {
+    /// What was filled in, if it is the form for asking.
+    fn ask_form(&self) -> Option<AskForm> {
+        let element = |field: AskField| &self.state["values"][field.id()][field.id()];
+        let typed = |field| element(field)["value"].as_str().map(str::to_owned);
+        let role = element(AskField::Role)["selected_option"]["value"].as_str();
+        let role = role.filter(|_| self.callback_id == ASK_FORM)?;
+        let (duration, reason) = (typed(AskField::Duration), typed(AskField::Reason));
+        Some(AskForm { role: RoleName(role.to_owned()), duration, reason })
+    }
 }
 
 #[derive(Deserialize)]
@@ -270,6 +361,12 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
     let user = payload.user.ok_or(Unreadable("an interaction without a user"))?;
     // An installation for a whole organisation sends no team, but the person's.
     let team = payload.team.map(|team| team.id).or_else(|| user.team_id.clone());
+    if let Some(view) = payload.view.as_ref().filter(|_| payload.kind == "view_submission") {
+        let delivery = delivery_key(&["submission", &payload.trigger_id, &view.id, &user.id]);
+        let (team, user_team) = (team.unwrap_or_default(), user.team_id);
+        let form = view.ask_form();
+        return Ok(Inbound::Submission(Submission { team, user_team, user: UserId(user.id), form, delivery }));
+    }
     let Some(action) = payload.actions.first().filter(|_| payload.kind == "block_actions") else {
         return Ok(Inbound::Other { team, what: payload.kind });
     };
@@ -290,6 +387,7 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
         channel,
         response_url: payload.response_url.and_then(|url| Url::parse(&url).ok()),
         message,
+        trigger: payload.trigger_id,
         delivery,
     }))
 }
@@ -309,6 +407,9 @@ struct Event {
     kind: String,
     subteam: Option<Subteam>,
     subteam_id: Option<String>,
+    /// Only an id in the events that we look at.
+    user: Option<serde_json::Value>,
+    tab: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -320,6 +421,13 @@ fn event(body: &str) -> Result<Inbound, Unreadable> {
     let envelope: EventEnvelope = serde_json::from_str(body).map_err(|_| Unreadable("JSON that is not an event"))?;
     if let Some(challenge) = envelope.challenge.filter(|_| envelope.kind == "url_verification") {
         return Ok(Inbound::UrlVerification { challenge });
+    }
+    if let (Some(event), Some(team)) = (&envelope.event, &envelope.team_id)
+        && event.kind == "app_home_opened"
+        && event.tab.as_deref() == Some("home")
+        && let Some(user) = event.user.as_ref().and_then(serde_json::Value::as_str)
+    {
+        return Ok(Inbound::HomeOpened { team: team.clone(), user: UserId(user.to_owned()) });
     }
     let (kind, group) = match envelope.event {
         Some(event) => (event.kind, event.subteam.map(|group| group.id).or(event.subteam_id)),

@@ -28,7 +28,7 @@ pub(super) fn panel(stage: &Stage, window: &Window<'_>) -> Markup {
         @for (cloud, key, name) in CLOUDS {
             @let here: Vec<_> = entries.iter().filter(|(_, entry)| entry.cloud == cloud).collect();
             @let claimed: Vec<_> = claims.iter().filter(|claim| claim.cloud == cloud).rev().take(CLAIMS).collect();
-            section.cloud class=(key) data-key=(key) aria-labelledby={ "cloud-" (key) } {
+            section class={ "cloud " (key) } data-key=(key) aria-labelledby={ "cloud-" (key) } {
                 h3 id={ "cloud-" (key) } { span.logo aria-hidden="true" {} (name) }
                 @if let Some(url) = stage.emulator.as_ref().filter(|_| cloud == Cloud::Aws) {
                     p.empty { "Calls of AWS go to the emulator at " code { (url) } ". Look there for what exists." }
@@ -45,8 +45,7 @@ pub(super) fn panel(stage: &Stage, window: &Window<'_>) -> Markup {
         }
         section.calls data-key="calls" aria-labelledby="calls" {
             h3 id="calls" { "What the bot asked of them" }
-            @if calls.is_empty() { p.empty { "Nothing yet." } }
-            ol { @for (call, times) in folded(&calls).into_iter().rev().take(CALLS) { (self::call(window, call, times)) } }
+            @if calls.is_empty() { p.empty { "Nothing yet." } } @else { ol { @for (call, times) in folded(&calls).into_iter().rev().take(CALLS) { (self::call(window, call, times)) } } }
         }
     }
 }

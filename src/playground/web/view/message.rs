@@ -136,7 +136,7 @@ fn byline(author: Option<&User>, ts: &str) -> Markup {
     let at = ts.split_once('.').and_then(|(seconds, _)| seconds.parse::<i64>().ok()).unwrap_or_default();
     html! {
         p.byline {
-            strong { (author.map_or("somebody", |user| user.real_name.as_str())) }
+            strong { (author.map_or("somebody", |user| if user.is_bot { &user.name } else { &user.real_name })) }
             @if author.is_some_and(|user| user.is_bot) { span.app { "APP" } }
             time data-at=(at.saturating_mul(1_000)) data-format="{time}" {}
         }
@@ -149,7 +149,7 @@ pub(super) fn avatar(user: Option<&User>) -> Markup {
     let name = user.map(|user| user.real_name.as_str()).unwrap_or_default();
     let colour = name.bytes().fold(0_usize, |sum, letter| sum + usize::from(letter)) % 6;
     html! {
-        span.avatar.bot[is_bot] class={ "c" (colour) } aria-hidden="true" {
+        span class={ "avatar " @if is_bot { "bot" } @else { "c" (colour) } } aria-hidden="true" {
             @if is_bot { "j" } @else { (name.chars().next().unwrap_or('?')) }
         }
     }

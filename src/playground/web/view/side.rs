@@ -20,7 +20,7 @@ pub(super) fn bar(stage: &Stage, seat: &Seat, window: &Window<'_>) -> Markup {
         nav data-key="places" aria-label="Channels and messages" {
             h2 { "Channels" }
             ul {
-                @for channel in window.channels(&seat.who).filter(|channel| window.reads(&channel.id, &seat.who)) {
+                @for channel in stage.cast.channels().filter_map(|id| window.channel(id)).filter(|it| window.reads(&it.id, &seat.who)) {
                     li { (link(stage, seat, window, channel, ("#", &channel.name, &channel.id))) }
                 }
             }
