@@ -80,7 +80,8 @@ pub(super) async fn press(State(stage): State<Shared>, Form(pressed): Form<Press
 
 /// A modal that was filled in: the fields by the ids of their blocks.
 pub(super) async fn submit(State(stage): State<Shared>, Form(fields): Form<Vec<(String, String)>>) -> Outcome {
-    let one = |key: &str| fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()).unwrap_or_default();
+    let one =
+        |key: &str| fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()).unwrap_or_default();
     let Some(person) = player(&stage, &one("as")) else { return toast("There is nobody of that name.") };
     let inputs = {
         let window = stage.workspace.window();

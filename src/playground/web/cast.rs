@@ -37,12 +37,8 @@ pub(super) struct Cast {
 }
 
 /// Who is in the playground's own policy.
-const OWN: [(&str, &str); 4] = [
-    ("Ann", "engineer"),
-    ("Bob", "on call, approves"),
-    ("Carol", "on call, approves"),
-    ("Dana", "lead, approves"),
-];
+const OWN: [(&str, &str); 4] =
+    [("Ann", "engineer"), ("Bob", "on call, approves"), ("Carol", "on call, approves"), ("Dana", "lead, approves")];
 
 impl Cast {
     /// The cast for a policy.
@@ -70,7 +66,9 @@ impl Cast {
             ..Channel::public(&name)
         });
         let mut channels: Vec<Channel> = channels.collect();
-        channels.sort_by_key(|channel| (channel.id != requests, channel.name.starts_with("access-"), channel.name != "access-audit"));
+        channels.sort_by_key(|channel| {
+            (channel.id != requests, channel.name.starts_with("access-"), channel.name != "access-audit")
+        });
         Self { people, groups, channels, requests, audit }
     }
 
@@ -137,12 +135,8 @@ fn named_by(config: &Config, policy: &Policy) -> (Vec<Persona>, Vec<Group>) {
     }
     let listed = |does: BTreeSet<String>| does.into_iter().collect::<Vec<_>>().join(", ");
     let title = |does: BTreeSet<String>| if does.is_empty() { "named in the file".to_owned() } else { listed(does) };
-    let named = part.into_iter().map(|(id, does)| Persona {
-        name: id.clone(),
-        title: title(does),
-        id,
-        is_guest: false,
-    });
+    let named =
+        part.into_iter().map(|(id, does)| Persona { name: id.clone(), title: title(does), id, is_guest: false });
     let mut people: Vec<Persona> = named.collect();
     let mut groups = Vec::new();
     for (id, needed) in quorum {

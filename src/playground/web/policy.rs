@@ -195,7 +195,8 @@ fn opened(target: &Table, role: &str) -> String {
         ["role", ""],
         ["user", ""],
     ];
-    let shown = |key: &str| target.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let shown =
+        |key: &str| target.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     let named = keys.iter().find_map(|[thing, place]| {
         let thing = shown(thing)?;
         Some(shown(place).map_or_else(|| thing.clone(), |place| format!("{thing} on {place}")))

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -73,7 +72,7 @@ impl Stage {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
             environment: Arc::new(secrets),
-            aws: tuning(options),
+            aws: if options.aws_endpoint.is_some() { aws::Tuning::for_emulator() } else { aws::Tuning::default() },
             demo: Some(clouds.clone()),
             metrics: telemetry::metrics(),
         };
@@ -165,11 +164,3 @@ fn lever_pause() -> std::time::Duration {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// An emulator takes anybody for somebody; AWS itself never hears of these.
-fn tuning(options: &Options) -> aws::Tuning {
-    let anybody = Credentials::new("AKIAPLAYGROUND000000", "emulators-take-anything", None, None, "playground");
-    let credentials = options.aws_endpoint.as_ref().map(|_| SharedCredentialsProvider::new(anybody));
-    aws::Tuning { credentials, ..aws::Tuning::default() }
-}
-

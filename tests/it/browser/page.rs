@@ -86,7 +86,8 @@ impl Tab {
 
     /// Waits for an element that can be seen.
     pub async fn find(&self, selector: &str) -> Element {
-        self.patiently(selector, async |element| element.is_displayed().await.map(|shown| shown.then_some(element))).await
+        self.patiently(selector, async |element| element.is_displayed().await.map(|shown| shown.then_some(element)))
+            .await
     }
 
     /// Clicks what a selector finds last: the newest.
@@ -102,12 +103,14 @@ impl Tab {
 
     /// Becomes somebody else.
     pub async fn becomes(&self, name: &str) {
-        self.goes(&format!("//nav[contains(@class,'personas')]//a[.//span[starts-with(normalize-space(),'{name}')]]")).await;
+        self.goes(&format!("//nav[contains(@class,'personas')]//a[.//span[starts-with(normalize-space(),'{name}')]]"))
+            .await;
     }
 
     /// Opens a channel, the direct messages (`jit`), or `jit Home`.
     pub async fn opens(&self, place: &str) {
-        self.goes(&format!("//nav[@aria-label='Channels and messages']//a[span[@class='name' and text()='{place}']]")).await;
+        self.goes(&format!("//nav[@aria-label='Channels and messages']//a[span[@class='name' and text()='{place}']]"))
+            .await;
     }
 
     async fn goes(&self, path: &str) {

@@ -35,7 +35,9 @@ async fn somebody_asks_another_approves_and_the_access_ends_by_itself() {
     tab.sees("clouds", "close prod-deploy for Ann").await;
 
     tab.opens("access-audit").await;
-    for words in ["requested: @Ann, prod-deploy for 30m", "granted by @Bob", "opened prod-deploy", "ended: its time is over"] {
+    for words in
+        ["requested: @Ann, prod-deploy for 30m", "granted by @Bob", "opened prod-deploy", "ended: its time is over"]
+    {
         tab.sees("messages", words).await;
     }
     tab.close().await;

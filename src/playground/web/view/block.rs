@@ -33,8 +33,12 @@ impl Paper<'_> {
             },
             "input" => self.input(block),
             "image" => image(block),
-            "markdown" => html! { div.section-block { (mrkdwn::shown(self.window, block["text"].as_str().unwrap_or_default())) } },
-            unknown => html! { div.context-block { "A block of the type " code { (unknown) } ", which is not drawn here." } },
+            "markdown" => {
+                html! { div.section-block { (mrkdwn::shown(self.window, block["text"].as_str().unwrap_or_default())) } }
+            }
+            unknown => {
+                html! { div.context-block { "A block of the type " code { (unknown) } ", which is not drawn here." } }
+            }
         }
     }
 

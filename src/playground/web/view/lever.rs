@@ -12,11 +12,23 @@ const STEPS: [(&str, &str); 4] = [("60", "+1 min"), ("600", "+10 min"), ("3600",
 
 /// The tour: what to do, and what to watch.
 const TOUR: [(&str, &str); 5] = [
-    ("Ask", "You are Ann. Type /jit request prod-deploy 30m fixing OPS-42 and press Enter. A card appears for whoever decides."),
+    (
+        "Ask",
+        "You are Ann. Type /jit request prod-deploy 30m fixing OPS-42 and press Enter. A card appears for whoever decides.",
+    ),
     ("Decide", "Become Bob, and press Approve on the card. Become Eve and try the same: the server says no."),
-    ("See it in the cloud", "The panel beside this shows what exists, until when, and each call that the bot made. In Ann's direct messages, Get credentials opens her private page."),
-    ("Let the time pass", "Press To the next end. Access is gone, the card says so, and #access-audit tells who, what, when, why and who allowed it."),
-    ("Break something", "Make AWS unreachable, or kill the bot, and ask again. Then mend it: what was decided is carried out, nothing is lost."),
+    (
+        "See it in the cloud",
+        "The panel beside this shows what exists, until when, and each call that the bot made. In Ann's direct messages, Get credentials opens her private page.",
+    ),
+    (
+        "Let the time pass",
+        "Press To the next end. Access is gone, the card says so, and #access-audit tells who, what, when, why and who allowed it.",
+    ),
+    (
+        "Break something",
+        "Make AWS unreachable, or kill the bot, and ask again. Then mend it: what was decided is carried out, nothing is lost.",
+    ),
 ];
 
 /// The levers as they stand.

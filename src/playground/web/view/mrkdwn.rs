@@ -20,7 +20,11 @@ const QUOTE: &str = "&gt;";
 /// A text object, whichever kind.
 pub(super) fn text(window: &Window<'_>, object: &serde_json::Value) -> Markup {
     let text = object["text"].as_str().unwrap_or_default();
-    if object["type"] == "mrkdwn" { shown(window, text) } else { html! { (plain(text)) } }
+    if object["type"] == "mrkdwn" {
+        shown(window, text)
+    } else {
+        html! { (plain(text)) }
+    }
 }
 
 /// The words of a text object, for a label.

@@ -66,7 +66,8 @@ fn link(
 ) -> Markup {
     let is_open = seat.channel() == Some(channel.id.as_str());
     let seen = stage.seen(&seat.who, &channel.id);
-    let unread = if is_open { 0 } else { window.messages(&channel.id).filter(|it| Some(&it.ts) > seen.as_ref()).count() };
+    let unread =
+        if is_open { 0 } else { window.messages(&channel.id).filter(|it| Some(&it.ts) > seen.as_ref()).count() };
     html! {
         a.unread[unread > 0] href=(seat.at(place)) data-go aria-current=[is_open.then_some("page")] {
             span.sign aria-hidden="true" { (sign) }
