@@ -180,3 +180,64 @@ fn image(image: &Value) -> Markup {
 fn word<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{ambient::SystemClock, playground::workspace::Workspace};
+
+    fn drawn(block: &Value) -> String {
+        let workspace = Workspace::new(Arc::new(SystemClock));
+        let window = workspace.window();
+        let spot = Spot::Message { channel: "C0X".to_owned(), ts: "1.2".to_owned() };
+        Paper { window: &window, spot }.block(block).into_string()
+    }
+
+    #[test]
+    fn every_kind_of_block_and_element_is_drawn() {
+        let text = |text: &str| json!({ "type": "plain_text", "text": text });
+        let option = json!({ "text": text("One"), "value": "1" });
+        let input =
+            |element: Value| json!({ "type": "input", "block_id": "b", "label": text("Label"), "element": element });
+        let confirm = json!({ "title": text("T"), "text": text("Q"), "confirm": text("Y"), "deny": text("N") });
+        let go =
+            json!({ "type": "button", "action_id": "a", "text": text("Go"), "style": "danger", "confirm": confirm });
+        for (block, parts) in [
+            (json!({ "type": "header", "text": text("A &amp; b") }), vec!["<h3", "A &amp; b"]),
+            (
+                json!({ "type": "section", "text": { "type": "mrkdwn", "text": "*x*" }, "fields": [text("f")], "accessory": go }),
+                vec!["<strong>x</strong>", "class=\"fields\"", "btn danger", "data-channel=\"C0X\"", ">Go</button>"],
+            ),
+            (
+                json!({ "type": "actions", "block_id": "b", "elements": [go] }),
+                vec!["data-confirm=\"T\"", "data-confirm-text=\"Q\"", "data-confirm-yes=\"Y\"", "data-block=\"b\""],
+            ),
+            (json!({ "type": "context", "elements": [text("small")] }), vec!["context-block", "small"]),
+            (json!({ "type": "divider" }), vec!["<hr>"]),
+            (json!({ "type": "image", "alt_text": "a cat", "image_url": "https://x.example/c" }), vec!["[a cat]"]),
+            (input(json!({ "type": "plain_text_input", "multiline": true })), vec!["<textarea", "required", "Label"]),
+            (
+                input(json!({ "type": "static_select", "options": [option] })),
+                vec!["<select", "<option value=\"1\">One"],
+            ),
+            (
+                input(json!({ "type": "radio_buttons", "options": [option], "initial_option": option })),
+                vec!["<fieldset>", "<legend>Label", "type=\"radio\"", "checked"],
+            ),
+            (input(json!({ "type": "checkboxes", "options": [option] })), vec!["type=\"checkbox\""]),
+            (input(json!({ "type": "datepicker" })), vec!["type=\"date\""]),
+            (input(json!({ "type": "timepicker" })), vec!["type=\"time\""]),
+            (json!({ "type": "video" }), vec!["which is not drawn here"]),
+        ] {
+            let html = drawn(&block);
+            for part in parts {
+                assert!(html.contains(part), "no `{part}` in {html}");
+            }
+            assert!(!html.contains("https://x.example"), "something is fetched from elsewhere: {html}");
+        }
+    }
+}
