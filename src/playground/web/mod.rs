@@ -16,7 +16,11 @@ mod seat;
 mod stage;
 mod view;
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use tokio::net::TcpListener;
 use url::Url;
@@ -35,6 +39,14 @@ pub struct Options {
     pub port: u16,
 }
 
+/// Whoever started it may have read enough before the end, or nothing.
+fn greet(address: SocketAddr) {
+    let text = format!(
+        "The playground is at http://{address}/\nEverything in it lives on this machine and ends with Ctrl-C.\n"
+    );
+    let _whether_or_not_anybody_reads = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// Stays up until the process is asked to end.
 ///
 /// # Errors
@@ -46,8 +58,7 @@ pub async fn run(options: Options) -> Result<(), Trouble> {
     })?;
     let address = listener.local_addr()?;
     let stage = stage::Stage::set(&options).await?;
-    println!("The playground is at http://{address}/");
-    println!("Everything in it lives on this machine and ends with Ctrl-C.");
+    greet(address);
     let router = routes::router(stage.clone(), address);
     tokio::select! {
         served = axum::serve(listener, router) => served?,

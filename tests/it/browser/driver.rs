@@ -2,9 +2,9 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use axum::http;
@@ -17,6 +17,8 @@ pub struct Running {
     child: Child,
     /// What it printed first that was looked for.
     pub said: String,
+    /// Kept open, so that it can go on printing.
+    _lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -25,11 +27,11 @@ impl Running {
         let name = format!("{:?}", command.get_program());
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| missing(&name, &error.to_string()));
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut told = Vec::new();
-        for line in lines.map_while(Result::ok) {
+        while let Some(Ok(line)) = lines.next() {
             if let Some((_, said)) = line.split_once(sign) {
-                return Self { child, said: said.to_owned() };
+                return Self { child, said: said.to_owned(), _lines: lines };
             }
             told.push(line);
         }

@@ -99,7 +99,7 @@ fn problems_of_a_file_are_told_with_their_lines() {
     let jit = Command::new(env!("CARGO_BIN_EXE_jit")).args(["playground", "--config"]).arg(&file).output().unwrap();
     let said = String::from_utf8(jit.stderr).unwrap();
     assert_eq!(jit.status.code(), Some(2), "{said}");
-    assert!(said.contains("jit.toml:") && said.contains("description"), "{said}");
+    assert!(said.contains("jit.toml:") && said.contains("max_duration"), "{said}");
 }
 
 #[test]

@@ -50,9 +50,10 @@ impl Tab {
         self.browser.client.execute(script, arguments).await.unwrap()
     }
 
-    /// What stands in the part of the page with this id.
+    /// What is to be seen in the part of the page with this id.
     pub async fn text(&self, part: &str) -> String {
-        let script = "const it = document.getElementById(arguments[0]); return it ? it.innerText : ''";
+        let script =
+            "const it = document.getElementById(arguments[0]); return it?.checkVisibility() ? it.innerText : ''";
         self.run(script, vec![json!(part)]).await.as_str().unwrap_or_default().to_owned()
     }
 
