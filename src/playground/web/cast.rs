@@ -34,6 +34,7 @@ pub(super) struct Cast {
     /// The channel that is open at first.
     pub(super) requests: String,
     pub(super) audit: String,
+    pub(super) alerts: String,
 }
 
 /// Who is in the playground's own policy.
@@ -49,12 +50,13 @@ impl Cast {
             people.insert(0, persona("Ann", "engineer"));
         }
         let slack = &config.slack;
-        let (requests, audit) = (slack.requests_channel.to_string(), slack.audit_channel.to_string());
+        let [requests, audit, alerts] =
+            [&slack.requests_channel, &slack.audit_channel, &slack.alerts_channel].map(ToString::to_string);
         let mut channels = BTreeMap::new();
         for role in config.catalog.roles.values() {
             channels.insert(role.channel.to_string(), format!("requests-{}", role.name));
         }
-        channels.insert(slack.alerts_channel.to_string(), "access-alerts".to_owned());
+        channels.insert(alerts.clone(), "access-alerts".to_owned());
         channels.insert(audit.clone(), "access-audit".to_owned());
         channels.insert(requests.clone(), "access-requests".to_owned());
         // The guest was let into the channel with the requests, so that it can be seen what that does not allow.
@@ -69,7 +71,7 @@ impl Cast {
         channels.sort_by_key(|channel| {
             (channel.id != requests, channel.name.starts_with("access-"), channel.name != "access-audit")
         });
-        Self { people, groups, channels, requests, audit }
+        Self { people, groups, channels, requests, audit, alerts }
     }
 
     /// The ids of the channels, those with the cards first.

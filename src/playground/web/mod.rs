@@ -64,6 +64,6 @@ pub async fn run(options: Options) -> Result<(), Trouble> {
         served = axum::serve(listener, router) => served?,
         () = stop.cancelled() => {}
     }
-    stage.strike().await;
+    stage.strike();
     Ok(())
 }

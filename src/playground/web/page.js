@@ -39,7 +39,10 @@
     document.body.classList.toggle("threaded", $("thread").childElementCount > 0);
     if ("messages" in regions && atEnd) scroll.scrollTop = scroll.scrollHeight;
     const modal = $("modals").querySelector("dialog");
-    if (modal && !modal.open) modal.showModal();
+    if (modal && !modal.open) {
+      modal.showModal();
+      modal.querySelector("input, select, textarea")?.focus();
+    }
     tick();
   }
 

@@ -94,7 +94,7 @@ impl Stage {
     }
 
     /// Ends it. What the bot was at is cut off, as it may be at any time.
-    pub(super) async fn strike(&self) {
+    pub(super) fn strike(&self) {
         self.bot.kill();
         self.folder.clear();
     }

@@ -9,6 +9,8 @@ use crate::playground::workspace::{Spot, Window};
 /// What blocks are drawn with.
 pub(super) struct Paper<'a> {
     pub(super) window: &'a Window<'a>,
+    /// The part of the page, so that what is shown in two parts has an id in each.
+    pub(super) part: &'static str,
     /// Where they are, for what their buttons send.
     pub(super) spot: Spot,
 }
@@ -79,7 +81,7 @@ impl Paper<'_> {
         let part = |key: &str| confirm.map(|confirm| mrkdwn::words(&confirm[key]));
         html! {
             button.btn.primary[style == Some("primary")].danger[style == Some("danger")] type="button"
-                id={ "b-" (place) "-" (action_id) } data-press=(kind) data-place=(place) data-channel=[channel]
+                id={ (self.part) "-" (place) "-" (action_id) } data-press=(kind) data-place=(place) data-channel=[channel]
                 data-block=(block_id) data-action=(action_id) data-url=[button["url"].as_str()]
                 aria-label=[button["accessibility_label"].as_str()]
                 data-confirm=[part("title")] data-confirm-text=[part("text")]
@@ -194,7 +196,7 @@ mod tests {
         let workspace = Workspace::new(Arc::new(SystemClock));
         let window = workspace.window();
         let spot = Spot::Message { channel: "C0X".to_owned(), ts: "1.2".to_owned() };
-        Paper { window: &window, spot }.block(block).into_string()
+        Paper { window: &window, part: "talk", spot }.block(block).into_string()
     }
 
     #[test]

@@ -15,21 +15,20 @@ use crate::playground::{
 pub(super) fn heading(stage: &Stage, seat: &Seat, window: &Window<'_>) -> Markup {
     let (name, about) = match &seat.place {
         Place::Home => ("jit".to_owned(), "the app's home, for you alone"),
+        Place::Channel(id) if window.direct(&seat.who).is_some_and(|own| own.id == *id) => {
+            ("jit".to_owned(), "direct messages")
+        }
         Place::Channel(id) => {
-            let channel = window.channel(id);
-            let name = channel.map(|channel| channel.name.clone()).unwrap_or_default();
-            match id {
-                id if channel.is_some_and(|it| window.direct(&seat.who).is_some_and(|own| own.id == it.id)) => {
-                    let _it = id;
-                    ("jit".to_owned(), "direct messages")
-                }
-                id if *id == stage.cast.requests => (format!("# {name}"), "cards with buttons, for whoever decides"),
-                id if *id == stage.cast.audit => (format!("# {name}"), "who got what, when, why, and who allowed it"),
-                _ => (format!("# {name}"), "what somebody should look at"),
-            }
+            let name = window.channel(id).map(|channel| channel.name.as_str()).unwrap_or_default();
+            let about = match id {
+                id if *id == stage.cast.audit => "who got what, when, why, and who allowed it",
+                id if *id == stage.cast.alerts => "what somebody should look at",
+                _ => "cards with buttons, for whoever decides",
+            };
+            (format!("# {name}"), about)
         }
     };
-    html! { h1 id="where" { (name) } p { (about) } }
+    html! { h2 id="where" { (name) } p { (about) } }
 }
 
 /// The messages of the channel that is open, or the home tab.
@@ -52,7 +51,7 @@ fn home(seat: &Seat, window: &Window<'_>) -> Markup {
     html! {
         div.home data-key="home" {
             @match window.home(&seat.who) {
-                Some(home) => ((Paper { window, spot: Spot::View { id: home.id.clone() } }).blocks(home.blocks())),
+                Some(home) => ((Paper { window, part: "home", spot: Spot::View { id: home.id.clone() } }).blocks(home.blocks())),
                 None => p.empty { "The bot has not published your home tab yet." },
             }
         }
@@ -95,7 +94,7 @@ fn article(seat: &Seat, window: &Window<'_>, message: &Message, is_in_channel: b
             (avatar(author))
             div.body {
                 (byline(author, &message.ts))
-                (said(window, spot, &version.text, &version.blocks))
+                (said(window, if is_in_channel { "talk" } else { "thread" }, spot, &version.text, &version.blocks))
                 @if message.versions.len() > 1 && version.blocks.is_empty() { span.edited { " (edited)" } }
                 @if !message.reactions.is_empty() {
                     div.reactions { @for (name, _) in &message.reactions { span { ":" (name) ":" } } }
@@ -118,17 +117,17 @@ fn ephemeral(window: &Window<'_>, it: &Ephemeral) -> Markup {
             div.body {
                 p.only-you { span aria-hidden="true" { "◉ " } "Only visible to you" }
                 (byline(bot, &it.ts))
-                (said(window, Spot::Ephemeral { ts: it.ts.clone() }, &it.text, &it.blocks))
+                (said(window, "talk", Spot::Ephemeral { ts: it.ts.clone() }, &it.text, &it.blocks))
                 button.link type="button" data-dismiss=(it.ts) { "Dismiss" }
             }
         }
     }
 }
 
-fn said(window: &Window<'_>, spot: Spot, text: &str, blocks: &[serde_json::Value]) -> Markup {
+fn said(window: &Window<'_>, part: &'static str, spot: Spot, text: &str, blocks: &[serde_json::Value]) -> Markup {
     html! {
         @if blocks.is_empty() { div.section-block { div.section-text { (mrkdwn::shown(window, text)) } } }
-        @else { ((Paper { window, spot }).blocks(blocks)) }
+        @else { ((Paper { window, part, spot }).blocks(blocks)) }
     }
 }
 

@@ -67,21 +67,21 @@ pub(super) fn page(stage: &Stage, seat: &Seat) -> Markup {
             body data-who=(name) data-pane="talk" {
                 a.skip href="#text" { "Skip to the message field" }
                 header.top {
-                    strong.brand { span.avatar.bot aria-hidden="true" { "j" } "jit playground" }
+                    h1.brand { span.avatar.bot aria-hidden="true" { "j" } "jit playground" }
                     span.note { "a real bot, a workspace and clouds that are only played" }
                     div id="hands" { (regions["hands"]) }
                 }
-                div.panes {
-                    aside.sidebar id="sidebar" aria-label="Workspace" { (regions["sidebar"]) }
-                    main {
+                main.panes {
+                    section.sidebar id="sidebar" aria-label="Workspace" { (regions["sidebar"]) }
+                    section.talk aria-labelledby="where" {
                         div.heading id="heading" { (regions["heading"]) }
                         div.scroll id="scroll" tabindex="0" role="group" aria-labelledby="where" {
                             div.messages id="messages" role="log" aria-live="polite" aria-labelledby="where" { (regions["messages"]) }
                         }
                         (composer())
                     }
-                    aside.thread id="thread" aria-label="Thread" aria-live="polite" { (regions["thread"]) }
-                    aside.panel aria-label="Clouds and levers" tabindex="0" {
+                    section.thread id="thread" aria-label="Thread" aria-live="polite" { (regions["thread"]) }
+                    section.panel aria-label="Clouds and levers" tabindex="0" {
                         h2 { "The clouds" }
                         div id="clouds" { (regions["clouds"]) }
                         h2 { "Levers" }

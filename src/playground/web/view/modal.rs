@@ -20,7 +20,7 @@ pub(super) fn modal(window: &Window<'_>, who: &str) -> Markup {
                     h2 id="modal-title" { (title) }
                     button.icon type="button" data-close=(view.id) aria-label={ (close) " " (title) } { "×" }
                 }
-                div.modal-body { ((Paper { window, spot: Spot::View { id: view.id.clone() } }).blocks(blocks)) }
+                div.modal-body { ((Paper { window, part: "modal", spot: Spot::View { id: view.id.clone() } }).blocks(blocks)) }
                 footer {
                     button.btn type="button" data-close=(view.id) { (close) }
                     @if let Some(submit) = titled("submit") { button.btn.primary type="submit" { (submit) } }
