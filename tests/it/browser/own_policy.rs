@@ -60,8 +60,7 @@ async fn somebody_plays_with_their_own_roles_and_rules() {
     fs::write(&file, MAIN).unwrap();
     fs::write(folder.path().join("roles/payments.toml"), ROLES).unwrap();
     let tab = Tab::open_with(&["--config", file.to_str().unwrap()]).await;
-    for words in ["Ann", "U0HEAD", "approves payments-read", "platform 1", "platform 3", "S0PAYTEAM", "Eve"] {
-        let words = if words == "S0PAYTEAM" { "s0payteam 1" } else { words };
+    for words in ["Ann", "U0HEAD", "approves payments-read", "platform 1", "platform 3", "s0payteam 1", "Eve"] {
         tab.sees("sidebar", words).await;
     }
     tab.types("/jit request payments-admin 15m trying the rule").await;
@@ -74,7 +73,7 @@ async fn somebody_plays_with_their_own_roles_and_rules() {
     tab.sees("clouds", "arn:aws:iam::111122223333:role/payments-admin").await;
     tab.becomes("U0HEAD").await;
     tab.types("/jit request payments-read 15m to see").await;
-    tab.until("messages", "a refusal", |text| text.contains("could never be granted") || text.contains("own")).await;
+    tab.sees("messages", "This could never be granted").await;
     tab.close().await;
 }
 
