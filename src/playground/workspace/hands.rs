@@ -31,12 +31,6 @@ impl Person {
         Some(self.press(found).await)
     }
 
-    /// The page that a button opens, if it opens one.
-    #[must_use]
-    pub fn page_behind(&self, spot: &Spot, block_id: &str, action_id: &str) -> Option<String> {
-        click::at(&self.workspace().state(), self.id(), spot, (block_id, action_id))?.url()
-    }
-
     /// Writes an ordinary message into a channel or a thread of it, if they are in that channel.
     #[must_use]
     pub fn writes(&self, channel: &str, thread_ts: Option<&str>, text: &str) -> bool {
