@@ -95,8 +95,8 @@ async fn names(stage: &Stage, who: &str, verb: &str, begun: &str) -> Vec<Choice>
     let (env, who) = (app.ctx.env(), Principal::Person(who.into()));
     let read = app.ctx.store.read(|tx| Box::pin(async move { status::status(tx, &env, &who).await }));
     let Ok(status) = read.await else { return Vec::new() };
-    let requests = status.awaiting.iter().map(|it| (it.code.request().to_string(), it.role.to_string()));
-    let grants = status.grants.iter().map(|it| (it.code.grant().to_string(), it.role.to_string()));
+    let requests = status.awaiting.iter().map(|it| (it.code.request(), it.role.to_string()));
+    let grants = status.grants.iter().map(|it| (it.code.grant(), it.role.to_string()));
     let named: Vec<(String, String)> = if verb == "cancel" { requests.collect() } else { grants.collect() };
     let more = if verb == "extend" { " " } else { "" };
     let fitting = named.into_iter().filter(|(name, _)| name.to_lowercase().starts_with(&begun.to_lowercase()));

@@ -88,7 +88,7 @@ fn step(stage: &Shared, to: &str) -> Option<SignedDuration> {
         return Some(SignedDuration::from_secs(seconds));
     }
     let ends = stage.clouds.contents().into_values().map(|entry| entry.until);
-    let left = ends.map(|end| end.duration_since(stage.now())).filter(|left| left.is_positive()).min();
+    let left = ends.map(|end| end.duration_since(stage.now())).filter(SignedDuration::is_positive).min();
     Some(left? + JUST_AFTER)
 }
 

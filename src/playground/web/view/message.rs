@@ -40,7 +40,7 @@ pub(super) fn messages(seat: &Seat, window: &Window<'_>) -> Markup {
         .map(|message| (message.ts.as_str(), article(seat, window, message, true)))
         .chain(window.ephemerals(channel, &seat.who).map(|it| (it.ts.as_str(), ephemeral(window, it))))
         .collect();
-    shown.sort_by(|(one, _), (other, _)| one.cmp(other));
+    shown.sort_by_key(|(ts, _)| *ts);
     html! {
         @if shown.is_empty() { p.empty data-key="empty" { "Nothing here yet." } }
         @for (_, message) in &shown { (message) }
