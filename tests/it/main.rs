@@ -6,6 +6,7 @@ mod aws_iam;
 mod aws_sts;
 mod aws_sts_trouble;
 mod aws_trouble;
+mod browser;
 mod bundles;
 mod claiming;
 mod crashes;

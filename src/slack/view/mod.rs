@@ -9,6 +9,7 @@ pub mod card;
 pub mod draft;
 mod extension;
 pub mod feed;
+pub mod form;
 pub mod holder;
 pub mod refusal;
 pub mod words;
