@@ -157,7 +157,8 @@ pub(super) fn people(nodes: &[Node<'_>]) -> BTreeMap<UserId, Alias> {
             if !places.is_new(*node, "", &slack, help) {
                 continue;
             }
-            let help = "Two people in Slack cannot be one user in a cloud: the end of what one has would end it for both.";
+            let help =
+                "Two people in Slack cannot be one user in a cloud: the end of what one has would end it for both.";
             for (kind, name) in [("aws", &aws), ("azure", &azure)] {
                 if let Some(name) = name {
                     places.is_new(*node, kind, name, help);

@@ -269,7 +269,11 @@ async fn more_time_at_the_last_moment_counts_however_far_the_end_has_come() {
         world.does(move |tx| Box::pin(async move { tx.enqueue(&owed, now).await })).await;
         world.worker().run_these(&[reconcile]).await.unwrap();
         let (access, grant) = world.accesses().await.pop().unwrap();
-        assert_eq!((access.state, state(&grant)), (AccessState::Removing, "active"), "nobody has written down yet that it is over");
+        assert_eq!(
+            (access.state, state(&grant)),
+            (AccessState::Removing, "active"),
+            "nobody has written down yet that it is over"
+        );
         assert_eq!(estate.held(&world.cloud).await[0], is_slow);
 
         // the approver's click was a second before the end

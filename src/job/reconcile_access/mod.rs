@@ -33,8 +33,7 @@ struct Claimant {
 
 pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Result<Outcome, JobError> {
     let (wanted, now) = (key.clone(), ctx.clock.now());
-    let (basis, claimants) =
-        ctx.store.read(|tx| Box::pin(async move { Basis::read(tx, wanted, now).await })).await?;
+    let (basis, claimants) = ctx.store.read(|tx| Box::pin(async move { Basis::read(tx, wanted, now).await })).await?;
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
     let outcome = if covered.is_empty() {
         close(ctx, &basis, uncovered, leased).await?
@@ -239,4 +238,3 @@ fn noted(mut claimants: Vec<Claimant>, receipt: &Receipt) -> Vec<Claimant> {
     }
     claimants
 }
-

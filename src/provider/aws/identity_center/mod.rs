@@ -100,9 +100,7 @@ impl IdentityCenter {
     pub async fn connect(settings: Settings, tuning: Tuning) -> Result<Self, super::SetUpError> {
         let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
         let config = match config.http_client() {
-            Some(client) => {
-                config.to_builder().http_client(Paced::new(client, tuning.quota.clone())).build()
-            }
+            Some(client) => config.to_builder().http_client(Paced::new(client, tuning.quota.clone())).build(),
             None => config,
         };
         let reading = aws_sdk_ssoadmin::Client::new(&config);
