@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md is the map of the rooms below and says what is absent from each.
 
 pub mod ambient;
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
