@@ -22,10 +22,22 @@ use crate::{
 
 mod audit;
 mod check;
+mod completions;
+mod creds;
 mod drift;
+mod end;
+mod failure;
 mod grants;
+mod login;
 mod playground;
+mod remote;
+mod request;
+mod roles;
+mod run;
 pub(crate) mod serve;
+mod status;
+mod voice;
+mod waiting;
 
 /// Slack approval bot for time-bound cloud access.
 #[derive(Debug, Parser)]
@@ -37,6 +49,36 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Sign in by a code that is typed in Slack.
+    Login(login::Login),
+    /// Sign out.
+    Logout(login::Logout),
+    /// Say who one is to the server.
+    Whoami(login::Whoami),
+    /// List what can be asked for.
+    Roles(roles::Roles),
+    /// Ask for a role, and wait until it is granted.
+    Request(request::Request),
+    /// Withdraw a request.
+    Cancel(request::Cancel),
+    /// Say what waits and what is granted.
+    Status(status::Status),
+    /// Wait for a request's decision.
+    Wait(status::Wait),
+    /// Run a command with access that ends with it.
+    Run(run::Run),
+    /// Print credentials of a live grant.
+    Creds(creds::Creds),
+    /// Print credentials for a shell.
+    Env(creds::Env),
+    /// Open the cloud's console in a browser.
+    Console(creds::Console),
+    /// Ask for more time.
+    Extend(end::Extend),
+    /// Give a grant back.
+    End(end::End),
+    /// Print a script that completes commands in a shell.
+    Completions(completions::Completions),
     /// Run the bot.
     Serve(serve::Serve),
     /// Check a configuration and say what is in it; changes nothing.
@@ -80,6 +122,21 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     runtime.block_on(async {
         match cli.command {
+            Command::Login(login) => login.run().await,
+            Command::Logout(logout) => logout.run().await,
+            Command::Whoami(whoami) => whoami.run().await,
+            Command::Roles(roles) => roles.run().await,
+            Command::Request(request) => request.run().await,
+            Command::Cancel(cancel) => cancel.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Wait(wait) => wait.run().await,
+            Command::Run(run) => Box::pin(run.run()).await,
+            Command::Creds(creds) => creds.run().await,
+            Command::Env(env) => env.run().await,
+            Command::Console(console) => console.run().await,
+            Command::Extend(extend) => extend.run().await,
+            Command::End(end) => end.run().await,
+            Command::Completions(completions) => completions.run(),
             Command::Serve(serve) => serve.run().await,
             Command::Check(check) => check.run(),
             Command::Audit(audit) => audit.run().await,
@@ -94,6 +151,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn say(report: &str) {
     use std::io::Write;
     let _whether_or_not_anybody_reads = std::io::stdout().lock().write_all(report.as_bytes());
+}
+
+/// A value for programs, readable for people too.
+fn json(it: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(it).unwrap_or(serde_json::Value::Null);
+    format!("{value:#}\n")
 }
 
 /// Says why a command could not be done.
