@@ -225,12 +225,23 @@ mod tests {
 
     #[tokio::test]
     async fn who_does_not_end_when_asked_is_made_to() {
-        let mut stubborn = sh("trap '' TERM; while :; do sleep 1; done");
+        let mut stubborn = listening("trap '' TERM").await;
         stubborn.stop(Duration::from_millis(100)).await;
         assert_eq!(stubborn.wait().await.unwrap(), 137);
-        let mut polite = sh("trap 'exit 3' TERM; while :; do sleep 0.05; done");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        polite.stop(Duration::from_secs(10)).await;
+        let mut polite = listening("trap 'exit 3' TERM").await;
+        polite.stop(Duration::from_mins(1)).await;
         assert_eq!(polite.wait().await.unwrap(), 3);
+    }
+
+    /// A shell that has set its trap and does nothing.
+    async fn listening(trap: &str) -> Child {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
+        let script = format!("{trap}; : > '{}'; while :; do sleep 0.05; done", ready.display());
+        let child = sh(&script);
+        while !ready.exists() {
+            tokio::task::yield_now().await;
+        }
+        child
     }
 }

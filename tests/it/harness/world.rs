@@ -10,7 +10,7 @@ use std::{
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
-    ambient::{Clock, ManualClock, SeededEntropy},
+    ambient::{Clock, ManualClock, SeededEntropy, SystemClock},
     app::{App, Wiring},
     config,
     domain::access::AccessKey,
@@ -131,7 +131,16 @@ impl World {
 
     /// The same, with another patience towards AWS.
     pub async fn tuned(tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
-        let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
+        Self::begun("2026-11-21T12:00:00Z".parse().unwrap(), tuning, edit).await
+    }
+
+    /// A world in which it is as late as on this machine: for stories with programs that have no other clock.
+    pub async fn today(edit: impl FnOnce(String) -> String) -> Self {
+        Self::begun(SystemClock.now(), Cloud::tuning(), edit).await
+    }
+
+    async fn begun(at: Timestamp, tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
+        let clock = ManualClock::at(at);
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
         let slack = workspace(Arc::new(clock.clone()));
