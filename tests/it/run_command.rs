@@ -22,10 +22,8 @@ async fn an_sdk_finds_credentials_and_they_are_gone_afterwards() {
     std::fs::write(shell.file(".aws/credentials"), old).unwrap();
     std::fs::write(shell.file("who.py"), WHO).unwrap();
     let python = python();
-    let script = format!(
-        "'{0}' who.py > who; env > env; {WAIT_FOR_GO}; echo to standard output; exit 7",
-        python.display()
-    );
+    let script =
+        format!("'{0}' who.py > who; env > env; {WAIT_FOR_GO}; echo to standard output; exit 7", python.display());
     let run = shell.run(&["--for", "30m"], &script);
     world.decides(&run, &approver, "Approve").await;
     let who = world.written(&run, &shell.file("who")).await;
@@ -35,7 +33,10 @@ async fn an_sdk_finds_credentials_and_they_are_gone_afterwards() {
     assert!(world.works(key).await, "{key} is worth something while the command runs");
     let environment = std::fs::read_to_string(shell.file("env")).unwrap();
     assert!(!environment.contains("AKIAOLD") && !environment.contains("AWS_PROFILE"), "{environment}");
-    assert!(environment.contains("AWS_REGION=eu-west-1\n") && environment.contains("JIT_GRANT=GRANT-"), "{environment}");
+    assert!(
+        environment.contains("AWS_REGION=eu-west-1\n") && environment.contains("JIT_GRANT=GRANT-"),
+        "{environment}"
+    );
 
     std::fs::write(shell.file("go"), "").unwrap();
     let Ended { code, out, err } = run.ends(&mut world).await;
@@ -135,7 +136,9 @@ while True:
 
 #[tokio::test]
 async fn more_time_is_asked_for_before_the_end() {
-    let mut world = World::today(|config| config.replace("max_duration = \"2h\"", "max_duration = \"2h\"\nmin_duration = \"1s\"")).await;
+    let mut world =
+        World::today(|config| config.replace("max_duration = \"2h\"", "max_duration = \"2h\"\nmin_duration = \"1s\""))
+            .await;
     let [requester, approver] = world.people(["requester", "approver"]);
     let shell = Shell::of(&mut world, &requester).await;
     let run = shell.run(&["--for", "20s", "--extend-up-to", "40s"], WAIT_FOR_GO);

@@ -69,7 +69,20 @@ print(os.waitstatus_to_exitcode(status), flush=True)
     std::fs::write(shell.file("terminal.py"), terminal).unwrap();
     let python = python().display().to_string();
     let jit = env!("CARGO_BIN_EXE_jit");
-    let arguments = ["terminal.py", jit, "run", "--role", "prod-deploy", "--reason", "OPS-42", "--for", "30m", "--", &python, "count.py"];
+    let arguments = [
+        "terminal.py",
+        jit,
+        "run",
+        "--role",
+        "prod-deploy",
+        "--reason",
+        "OPS-42",
+        "--for",
+        "30m",
+        "--",
+        &python,
+        "count.py",
+    ];
     let run = shell.spawn(python.as_ref(), &arguments);
     world.decides(&run, &approver, "Approve").await;
     let ended = run.ends(&mut world).await;

@@ -94,7 +94,9 @@ impl Shell {
 
     /// Starts any program from here.
     pub fn spawn(&self, program: &Path, arguments: &[&str]) -> Running {
-        let file = |name: &str| tempfile::Builder::new().prefix(name).tempfile_in(&self.home).unwrap().into_temp_path().keep().unwrap();
+        let file = |name: &str| {
+            tempfile::Builder::new().prefix(name).tempfile_in(&self.home).unwrap().into_temp_path().keep().unwrap()
+        };
         let (out, err) = (file("out"), file("err"));
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(&self.environment).current_dir(&self.home);
