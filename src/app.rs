@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ambient::{Clock, Entropy},
@@ -42,6 +42,8 @@ pub struct App {
     pub answers: TaskTracker,
     /// What has been counted so far.
     pub metrics: PrometheusHandle,
+    /// Cancelled when the bot is asked to end: whoever waits for news is answered then.
+    pub closing: CancellationToken,
     wiring: Wiring,
 }
 
@@ -116,6 +118,7 @@ impl App {
             ctx: Arc::new(context(store, tools, &wiring)),
             answers: TaskTracker::new(),
             metrics: wiring.metrics.clone(),
+            closing: CancellationToken::new(),
             wiring,
         };
         app.recover().await.map_err(|error| StartError::Store { url, error })?;
@@ -132,6 +135,7 @@ impl App {
                 Box::pin(async move {
                     tx.release_all_leases().await?;
                     tx.forget_sweeps().await?;
+                    tx.grace_for_all(now).await?;
                     for key in tx.unsettled_keys().await? {
                         tx.enqueue(&Job::ReconcileAccess(key), now).await?;
                     }

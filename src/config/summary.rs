@@ -41,11 +41,7 @@ fn one_role(role: &Role) -> String {
     line(&mut text, "how long", &durations(role));
     line(&mut text, "reason", &reason(role));
     for rule in &role.rules {
-        line(
-            &mut text,
-            &rule.up_to.map_or("any length".to_owned(), |up_to| format!("up to {}", short(up_to))),
-            &decision(rule),
-        );
+        line(&mut text, &fits(rule), &decision(rule));
     }
     line(&mut text, "lapses", &format!("after {} without a decision", short(role.approval_timeout)));
     for target in &role.targets {
@@ -73,6 +69,12 @@ fn durations(role: &Role) -> String {
 fn reason(role: &Role) -> String {
     let needed = if role.reason_required { "required" } else { "optional" };
     role.ticket.as_ref().map_or(needed.to_owned(), |ticket| format!("{needed}, with a ticket like {ticket}"))
+}
+
+/// For what a rule is there.
+fn fits(rule: &Rule) -> String {
+    let length = rule.up_to.map_or("any length".to_owned(), |up_to| format!("up to {}", short(up_to)));
+    if rule.destroys_nothing { format!("{length}, for plans that destroy nothing") } else { length }
 }
 
 fn decision(rule: &Rule) -> String {

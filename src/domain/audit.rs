@@ -10,9 +10,11 @@ pub use super::chain::{Broken, Event, GENESIS, Verifier};
 use super::{
     grant::{EndCause, Grant},
     ids::{Code, GrantId, RequestId, RoleName, UserId, WorkloadName},
+    plan::Plan,
     policy::{AskRefusal, ReviewRefusal},
     principal::Principal,
     request::{Denier, Request},
+    session::Origin,
 };
 
 /// Who did something.
@@ -117,6 +119,8 @@ pub enum Attempt {
     Revoke,
     /// To claim credentials.
     Claim,
+    /// To say that the process which uses the grant is there.
+    Heartbeat,
 }
 
 /// Why a try came to nothing.
@@ -136,6 +140,8 @@ pub enum AttemptRefusal {
     NothingToClaim,
     /// The link was used already, or is too old.
     LinkSpent,
+    /// What is to be run is not the plan that was approved.
+    PlanMismatch,
     /// The cloud did not mint the credentials.
     Cloud {
         /// What stood in the way.
@@ -151,6 +157,8 @@ pub enum Purpose {
     Shell,
     /// Exchanged for a console session in the browser.
     Console,
+    /// Handed to a program that asked for them by the API.
+    Program,
 }
 
 /// What happened.
@@ -170,6 +178,12 @@ pub enum Fact {
         /// The grant that is to end later, where that is what was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         extends: Option<Code>,
+        /// The plan that it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Plan>,
+        /// Where the pipeline that asks comes from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
         /// Names the policy.
         policy: String,
     },
@@ -345,6 +359,41 @@ pub enum Fact {
         /// Who has it, where it is not one of our holders.
         principal: Option<String>,
     },
+    /// Somebody is signed in to the API from now on.
+    SessionBegun {
+        /// On which machine, in its own words.
+        machine: String,
+        /// From which address.
+        place: String,
+        /// Until when.
+        until: Timestamp,
+        /// Where a pipeline comes from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
+    },
+    /// A session was ended before its time.
+    SessionEnded {
+        /// On which machine.
+        machine: String,
+        /// Whether the machine itself signed out; otherwise it was revoked in Slack.
+        signed_out: bool,
+    },
+    /// Somebody says that a login is not theirs, though they typed its code.
+    LoginRefused {
+        /// On which machine.
+        machine: String,
+        /// From which address.
+        place: String,
+    },
+    /// Somebody has shown a proof that does not hold, or that is nobody's.
+    ProofRefused {
+        /// Why, as the API says it.
+        because: String,
+        /// What the proof said of itself. Nothing of it is known to be true.
+        claimed: std::collections::BTreeMap<String, String>,
+        /// From which address.
+        place: String,
+    },
     /// The bot runs under this policy from now on.
     PolicyLoaded {
         /// Names the policy.
@@ -399,7 +448,13 @@ impl Fact {
             | Self::StuckLookedAt { about, .. }
             | Self::AccessUnstuck { about, .. } => Some(about),
             Self::DriftFound { about, .. } => about.as_ref(),
-            Self::AskRefused { .. } | Self::PolicyLoaded { .. } | Self::PolicyRefused { .. } => None,
+            Self::AskRefused { .. }
+            | Self::SessionBegun { .. }
+            | Self::SessionEnded { .. }
+            | Self::LoginRefused { .. }
+            | Self::ProofRefused { .. }
+            | Self::PolicyLoaded { .. }
+            | Self::PolicyRefused { .. } => None,
         }
     }
 }

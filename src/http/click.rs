@@ -21,13 +21,13 @@ use crate::{
     slack::{
         inbound::{Button, Click},
         message::Message,
-        view::{answer, refusal},
+        view::{answer, login as words, refusal},
     },
     store::{StoreError, Tx},
     usecase::{
         Env, approve,
         claim::{self, Link},
-        deny, end,
+        deny, end, login, session,
         sighting::{self, Sighted},
         stuck::{self, Word},
     },
@@ -106,7 +106,12 @@ fn sighted(button: Button) -> Option<Sighted> {
         Button::Approve(request) | Button::Deny(request) => Some(Sighted::Request(request)),
         Button::Revoke(grant) => Some(Sighted::Grant(grant)),
         Button::Claim(grant) | Button::End(grant) => Some(Sighted::Holder(grant)),
-        Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => None,
+        Button::Retry(_)
+        | Button::RemovedByHand(_)
+        | Button::ConfirmLogin(_)
+        | Button::RefuseLogin(_)
+        | Button::RevokeSession(_)
+        | Button::OpenLink => None,
     }
 }
 
@@ -133,6 +138,15 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
         },
         Button::Retry(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::Retry).await?)),
         Button::RemovedByHand(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::RemovedByHand).await?)),
+        Button::ConfirmLogin(id) => Done::Told(match login::confirm(tx, env, by, id).await? {
+            Ok(login) => words::confirmed(&login, "/jit"),
+            Err(refused) => Message::paragraph(words::refusal(&refused)),
+        }),
+        Button::RefuseLogin(id) => Done::Told(match login::refuse(tx, env, by, id).await? {
+            Ok(login) => words::refused(&login),
+            Err(refused) => Message::paragraph(words::refusal(&refused)),
+        }),
+        Button::RevokeSession(id) => Done::Told(words::signed_out(session::revoke(tx, env, by, id).await?.as_ref())),
         Button::OpenLink => Done::Repeated,
     })
 }
@@ -143,7 +157,14 @@ async fn deciding_groups(app: &App, button: Button, by: &UserId) -> Result<BTree
     let request = match button {
         Button::Approve(request) | Button::Deny(request) => Subject::Request(request),
         Button::Revoke(grant) => Subject::Grant(grant),
-        Button::Claim(_) | Button::End(_) | Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => {
+        Button::Claim(_)
+        | Button::End(_)
+        | Button::Retry(_)
+        | Button::RemovedByHand(_)
+        | Button::ConfirmLogin(_)
+        | Button::RefuseLogin(_)
+        | Button::RevokeSession(_)
+        | Button::OpenLink => {
             return Ok(BTreeSet::new());
         }
     };

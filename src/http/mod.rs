@@ -15,6 +15,7 @@ mod command;
 mod health;
 mod page;
 mod slack;
+pub mod v1;
 
 /// Every route, ready to be served.
 pub fn router(app: Arc<App>) -> Router {
@@ -27,5 +28,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .with_state(app)
+        .with_state(app.clone())
+        .nest("/v1", v1::router(app))
 }

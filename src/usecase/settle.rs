@@ -45,7 +45,7 @@ fn over(grant: &Grant, cause: &EndCause) -> Fact {
     let about = Subject::from(grant);
     match cause {
         EndCause::NotGrantable { why } => Fact::GrantFailed { about, why: why.clone() },
-        EndCause::Expired | EndCause::GivenBack | EndCause::Revoked { .. } => {
+        EndCause::Expired | EndCause::GivenBack | EndCause::Revoked { .. } | EndCause::HeartbeatLost { .. } => {
             Fact::GrantEnded { about, cause: cause.clone() }
         }
     }

@@ -28,6 +28,8 @@ pub fn help(slash: &str) -> Message {
         ("extend GRANT-7K3M 30m", "ask for more time"),
         ("cancel REQ-7K3M", "withdraw a request"),
         ("end GRANT-7K3M", "give access back before its time"),
+        ("login 7K3M-9QXZ", "sign in the machine on which `jit login` shows this code"),
+        ("sessions", "machines that are signed in as you, and signing them out"),
         ("help", "this text"),
     ];
     let commands: Vec<String> = lines.iter().map(|(usage, what)| format!("`{slash} {usage}` — {what}")).collect();
@@ -123,12 +125,16 @@ fn role_words(role: &Role) -> String {
     lines.join("\n")
 }
 
-fn rule_words(place: usize, rule: &Rule) -> String {
+/// A rule, for whom and for what.
+#[must_use]
+pub fn rule_words(place: usize, rule: &Rule) -> String {
     let reach = match (rule.up_to, place) {
         (Some(limit), _) => format!("Up to {}: ", time::short(limit)),
+        (None, _) if rule.destroys_nothing => String::new(),
         (None, 0) => String::new(),
         (None, _) => "Longer: ".to_owned(),
     };
+    let reach = if rule.destroys_nothing { format!("{reach}Plans that destroy nothing: ") } else { reach };
     let own = if rule.self_approval { "; you may approve yourself" } else { "" };
     let different = if rule.approvals.get() > 1 { " by different people" } else { "" };
     format!("{reach}{}{different} from {}{own}", words::approvals(rule.approvals.get()), words::circle(&rule.approvers))

@@ -10,6 +10,8 @@ pub mod draft;
 mod extension;
 pub mod feed;
 pub mod holder;
+pub mod login;
+mod pipeline;
 pub mod refusal;
 pub mod words;
 
