@@ -71,6 +71,7 @@ impl Request {
             duration: self.time.clone().map(DurationAsk::Text),
             reason: self.reason.clone(),
             plan: None,
+            heartbeats: false,
         };
         let asked = client.ask(&ask, &client.fresh_key()).await?;
         let voice = Voice::new();

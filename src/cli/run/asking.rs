@@ -83,6 +83,7 @@ impl Run {
             duration: self.time.map(|time| DurationAsk::Seconds(time.as_secs())),
             reason: self.reason.clone(),
             plan: errand.plan.as_ref().map(|(_, plan)| plan.clone()),
+            heartbeats: !self.keep,
         }
     }
 }

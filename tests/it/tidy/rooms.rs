@@ -9,9 +9,11 @@ const ANY: &[&str] = &["all"];
 
 /// What a room may use of the others. `store` allows all of that room, `job::directory` a part of it.
 #[rustfmt::skip] // a table
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("api",        &[]),
     ("ambient",    &[]),
+    ("client",     &["api", "ambient"]),
+    ("runner",     &["api", "ambient", "client"]),
     ("shutdown",   &[]),
     ("telemetry",  &[]),
     ("domain",     &["ambient::Entropy"]),
@@ -29,15 +31,17 @@ const ROOMS: [(&str, &[&str]); 15] = [
 
 /// Crates that only some rooms know, with what that keeps true. The name of a crate may be the beginning of several.
 #[rustfmt::skip] // a table
-const CRATES: [(&str, &[&str], &str); 11] = [
+const CRATES: [(&str, &[&str], &str); 13] = [
     ("sqlx",           &["store"],                                 "only store knows SQL"),
-    ("aws_",           &["provider"],                              "only provider talks to clouds"),
-    ("reqwest",        &["provider", "playground"],                "only provider talks to clouds"),
+    ("aws_",           &["provider", "client"],                    "only provider talks to clouds, and client proves by AWS who it is"),
+    ("reqwest",        &["provider", "playground", "client"],      "only provider talks to clouds, and client to the API"),
     ("slack_morphism", &["slack", "playground"],                   "only slack knows Slack"),
-    ("axum",           &["http", "cli", "playground"],             "only http answers HTTP"),
+    ("axum",           &["http", "cli", "playground", "runner"],   "only http answers HTTP, and runner the command that it runs"),
     ("maud",           &["http", "playground"],                    "only http writes pages"),
     ("toml",           &["config", "playground"],                   "only config reads TOML, and the playground writes it"),
     ("miette",         &["config"],                                "only config reports problems of configurations"),
+    ("keyring",        &["client"],                                "only client keeps sessions"),
+    ("rustix",         &["runner", "cli"],                         "only runner has to do with processes, and cli asks for the machine's name"),
     ("clap",           &["cli", "main"],                           "only cli knows the command line"),
     ("utoipa",         &["api", "http"],                           "only the API is described"),
     ("rand",           &["ambient"],                               "only ambient has randomness"),
