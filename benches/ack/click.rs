@@ -68,7 +68,7 @@ async fn sign_in(bot: &Bot, home: &Path, person: &Person) {
     let text = read();
     let code = text.split("/jit login ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a code");
     person.types(&format!("/jit login {code}")).await;
-    person.submits(&[]).await;
+    person.clicks("Confirm").await;
     let ended = tokio::task::spawn_blocking(move || login.wait()).await.expect("a thread").expect("it ends");
     assert!(ended.success(), "{}", read());
 }

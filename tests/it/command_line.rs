@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::harness::{
     World,
     cli::{Shell, WHO, python},
-    hours, minutes, state,
+    minutes, state,
 };
 
 #[tokio::test]
@@ -35,14 +35,16 @@ async fn somebody_signs_in_and_out() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_not_confirmed_is_none() {
+async fn a_login_that_is_refused_is_none() {
     let mut world = World::today(|config| config).await;
+    let [requester] = world.people(["requester"]);
     let shell = Shell::at(&world);
     let login = shell.start(["login"]);
-    world.says(&login, "/jit login ").await;
-    world.advance(hours(1)).await;
+    let code = world.login_code(&login).await;
+    requester.types(&format!("/jit login {code}")).await;
+    requester.clicks("It is not mine").await;
     let ended = login.ends(&mut world).await;
-    assert_eq!(ended.code, 15, "{ended:?}");
+    assert!(ended.code == 15 && ended.err.contains("refused in Slack"), "{ended:?}");
     assert_eq!(shell.start(["whoami"]).ends(&mut world).await.code, 15);
     world.everything_is_read();
     world.finish().await;

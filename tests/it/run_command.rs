@@ -4,7 +4,9 @@ use crate::harness::{
     World,
     aws::Fault,
     cli::{Ended, Shell, WHO, python},
-    minutes, state,
+    minutes,
+    roles::membership,
+    state,
 };
 
 const WAIT_FOR_GO: &str = "while [ ! -e go ]; do sleep 0.05; done";
@@ -169,6 +171,26 @@ async fn when_it_cannot_be_taken_back_somebody_is_told() {
     assert!(ended.err.contains("the cloud has not confirmed yet that it is closed"), "{ended:?}");
     world.cloud.heal();
     world.advance(minutes(31)).await;
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn access_that_is_simply_there_is_waited_for() {
+    let mut world = World::today(|config| config).await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    let (user, group) = (world.cloud.user("breakglass").await, world.cloud.group("admins").await);
+    world.add_role("admins", &[&membership(&user, &group)]).await;
+    let shell = Shell::of(&mut world, &requester).await;
+    let ready = "echo again >> tries; [ $(wc -l < tries) -ge 2 ]";
+    let options = ["run", "--role", "admins", "--reason", "OPS-42", "--for", "30m", "--ready-cmd", ready, "--"];
+    let run = shell.start_all(&[&options[..], &["sh", "-c", "cat tries; env > env"]].concat());
+    world.decides(&run, &approver, "Approve").await;
+    let Ended { code, out, err } = run.ends(&mut world).await;
+    assert_eq!((code, out.as_str()), (0, "again\nagain\n"), "{err}");
+    let environment = std::fs::read_to_string(shell.file("env")).unwrap();
+    assert!(environment.contains("JIT_GRANT=") && !environment.contains("AWS_CONTAINER"), "{environment}");
+    assert_eq!(state(&world.grant().await), "ended");
     world.everything_is_read();
     world.finish().await;
 }

@@ -63,12 +63,9 @@ impl Shell {
     pub async fn of(world: &mut World, person: &Person) -> Self {
         let shell = Self::at(world);
         let login = shell.start(["login"]);
-        world.until(|| login.err().contains("/jit login "), || login.err()).await;
-        let err = login.err();
-        let (_, after) = err.split_once("/jit login ").unwrap();
-        let code = after.split_whitespace().next().unwrap().to_owned();
+        let code = world.login_code(&login).await;
         person.types(&format!("/jit login {code}")).await;
-        person.submits(&[]).await;
+        person.clicks("Confirm").await;
         let ended = login.ends(world).await;
         assert_eq!(ended.code, 0, "{ended:?}");
         assert!(ended.out.contains("You are signed in to"), "{ended:?}");
@@ -182,6 +179,14 @@ impl World {
     pub async fn says(&mut self, running: &Running, words: &str) {
         let said = || format!("{}{}", running.out(), running.err());
         self.until(|| said().contains(words), said).await;
+    }
+
+    /// The code that `jit login` shows.
+    pub async fn login_code(&mut self, login: &Running) -> String {
+        self.says(login, "/jit login ").await;
+        let err = login.err();
+        let (_, after) = err.split_once("/jit login ").unwrap();
+        after.split_whitespace().next().unwrap().to_owned()
     }
 
     /// Waits until a script has written this file.
