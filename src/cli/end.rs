@@ -15,7 +15,7 @@ use super::{
     waiting::{self, Until},
 };
 use crate::{
-    api::{DurationAsk, ExtendAsk, Grant, GrantState, Request, RequestState},
+    api::{DurationAsk, ExtendAsk, Grant, GrantState, ProblemCode, Request, RequestState},
     client::Client,
 };
 
@@ -66,7 +66,10 @@ pub(super) enum Ended {
 
 /// Gives a grant back, and waits a little for the cloud's word.
 pub(super) async fn give_back(client: &Client, id: &str) -> Result<Ended, Failure> {
-    let mut grant = client.end(id).await?;
+    let mut grant = match client.end(id).await {
+        Err(trouble) if is_late(trouble.code()) => client.grant(id).await?,
+        ended => ended?,
+    };
     if !is_closed(&grant) && !grant.stuck {
         let still = [GrantState::Applying, GrantState::Active, GrantState::Ending];
         grant = client.grant_after(id, &still, CONFIRMED_WITHIN).await?;
@@ -82,6 +85,11 @@ pub(super) async fn give_back(client: &Client, id: &str) -> Result<Ended, Failur
         moment(grant.ends_at)
     );
     Ok(Ended::Unconfirmed(grant, words))
+}
+
+/// Whether the server says that what is to be ended is over, or about to be.
+pub(super) fn is_late(code: Option<ProblemCode>) -> bool {
+    matches!(code, Some(ProblemCode::Conflict | ProblemCode::GrantNotActive))
 }
 
 fn is_closed(grant: &Grant) -> bool {

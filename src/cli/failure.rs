@@ -143,19 +143,25 @@ impl Failure {
 
     /// A grant that gives nothing; `None` while it may still give something, or does.
     pub(super) fn of_grant(grant: &Grant) -> Option<Self> {
-        let why = grant.why.as_deref().unwrap_or("no reason is known");
         match grant.state {
             GrantState::Applying | GrantState::Active => None,
-            // What was never active is undone in the same way as what was.
-            GrantState::Failed => Some(Self::new(
-                Ending::NotOpened,
-                format!("{} was approved, and {} could not be opened: {why}", grant.name, grant.role),
-            )),
+            GrantState::Failed => Some(Self::not_opened(grant)),
             GrantState::Ending | GrantState::Ended => {
-                Some(Self::new(Ending::CutOff, format!("{} of {} is over: {why}", grant.name, grant.role)))
+                let words = format!("{} of {} is over: {}", grant.name, grant.role, why(grant));
+                Some(Self::new(Ending::CutOff, words))
             }
         }
     }
+
+    /// A grant that the cloud did not open.
+    pub(super) fn not_opened(grant: &Grant) -> Self {
+        let words = format!("{} was approved, and {} could not be opened: {}", grant.name, grant.role, why(grant));
+        Self::new(Ending::NotOpened, words)
+    }
+}
+
+fn why(grant: &Grant) -> &str {
+    grant.why.as_deref().unwrap_or("no reason is known")
 }
 
 impl From<Trouble> for Failure {

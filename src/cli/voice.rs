@@ -24,7 +24,8 @@ struct Waiting {
 
 impl Voice {
     pub(super) fn new() -> Self {
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        // Where no line can be redrawn, changes get a line each.
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         Self { at_terminal: std::io::stderr().is_terminal() && !is_dumb, waiting: Mutex::default() }
     }
 

@@ -80,9 +80,12 @@ pub(super) async fn for_grant(client: &Client, mut grant: Grant, voice: &Voice) 
         grant = news.inspect_err(|_| voice.is_done())?;
     }
     voice.is_done();
-    match Failure::of_grant(&grant) {
-        Some(failure) => Err(failure),
-        None => Ok(grant),
+    match grant.state {
+        // It goes straight from one to the other: what was opened of it is closed again.
+        GrantState::Ending => Err(Failure::not_opened(&grant)),
+        GrantState::Applying | GrantState::Active | GrantState::Ended | GrantState::Failed => {
+            Failure::of_grant(&grant).map_or(Ok(grant), Err)
+        }
     }
 }
 

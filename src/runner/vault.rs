@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Vault {
     client: Client,
+    /// The same, for whoever asks and cannot wait.
+    quick: Client,
     grant: String,
     ask: CredentialsAsk,
     held: tokio::sync::Mutex<Option<Credentials>>,
@@ -55,9 +57,9 @@ impl Vault {
     /// The vault of a grant.
     #[must_use]
     pub fn of(client: Client, grant: String, ends_at: Timestamp, ask: CredentialsAsk) -> Self {
-        let client = client.patient_for(PATIENCE);
+        let quick = client.clone().patient_for(PATIENCE);
         let standing = Mutex::new(Standing { ends_at, closed: None });
-        Self { client, grant, ask, held: tokio::sync::Mutex::default(), standing }
+        Self { client, quick, grant, ask, held: tokio::sync::Mutex::default(), standing }
     }
 
     /// Claims credentials, so that whatever stands in the way is known.
@@ -94,7 +96,7 @@ impl Vault {
         };
         let failed = match held.as_ref() {
             Some(credentials) if !wants_new(credentials.expires_at, ends_at, now) => None,
-            _ => match self.client.credentials(&self.grant, &self.ask).await {
+            _ => match self.quick.credentials(&self.grant, &self.ask).await {
                 Ok(fresh) => {
                     *held = Some(fresh);
                     None

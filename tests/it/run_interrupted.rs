@@ -32,7 +32,7 @@ async fn signals_reach_the_command_and_the_grant_is_given_back() {
 async fn at_a_terminal_ctrl_c_reaches_the_command_once() {
     let mut world = World::today(|config| config).await;
     let [requester, approver] = world.people(["requester", "approver"]);
-    let shell = Shell::of(&mut world, &requester).await;
+    let mut shell = Shell::of(&mut world, &requester).await;
     let count = "
 import signal, time
 seen = []
@@ -43,10 +43,11 @@ time.sleep(0.5)
 print('interrupted', len(seen), 'times', flush=True)
 ";
     let terminal = "
-import os, pty, sys, time
+import fcntl, os, pty, struct, sys, termios, time
 pid, master = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
+fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 200, 0, 0))
 sent = False
 out = open('screen', 'ab', buffering=0)
 os.set_blocking(master, False)
@@ -83,6 +84,7 @@ print(os.waitstatus_to_exitcode(status), flush=True)
         &python,
         "count.py",
     ];
+    shell.environment.insert("TERM".into(), "xterm".into());
     let run = shell.spawn(python.as_ref(), &arguments);
     world.decides(&run, &approver, "Approve").await;
     let ended = run.ends(&mut world).await;

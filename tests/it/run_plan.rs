@@ -78,6 +78,7 @@ async fn what_is_run_is_what_was_approved() {
 
     let run = project.run("tfplan");
     world.says(&run, " waits for ").await;
+    world.settle().await;
     let card = world.screen("requests");
     for told in ["2 to add", "0 to change", "1 to destroy", "terraform_data.app"] {
         assert!(card.contains(told), "`{told}` is not on the card:\n{card}");

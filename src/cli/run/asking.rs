@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{
     super::{
+        end::is_late,
         failure::{Ending, Failure},
         moment,
         voice::Voice,
         waiting::{self, Until},
     },
-    Errand, Run, is_late,
+    Errand, Run,
 };
 use crate::{
     api::{DurationAsk, Grant, GrantState, Request, RequestAsk},

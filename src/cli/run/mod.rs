@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ambient::SystemEntropy,
-    api::{self, Gives, Grant, ProblemCode},
+    api::{self, Gives, Grant},
     client::Client,
     runner::{
         child::{Child, Signals},
@@ -124,11 +124,22 @@ impl Run {
             begun = begin => begun?,
             caught = signals.next_end() => return Err(Failure::signal(caught.code(), "nothing was asked for")),
         };
-        let grant = self.obtain(&connected.client, &errand, &mut signals, voice).await?;
-        // From here on the grant is ours, and every way out leads through giving it back.
-        let ended = self.use_it(&connected.client, &grant, &errand, &mut signals, voice).await;
-        self.leave(&connected.client, &grant, &mut signals, voice).await;
+        let ended = self.with_grant(&connected.client, &errand, &mut signals, voice).await;
         connected.leave().await;
+        ended
+    }
+
+    /// Gets a grant, uses it, and gives it back: from the moment it is ours there is no other way out.
+    async fn with_grant(
+        &self,
+        client: &Client,
+        errand: &Errand,
+        signals: &mut Signals,
+        voice: &Voice,
+    ) -> Result<u8, Failure> {
+        let grant = self.obtain(client, errand, signals, voice).await?;
+        let ended = self.use_it(client, &grant, errand, signals, voice).await;
+        self.leave(client, &grant, signals, voice).await;
         ended
     }
 
@@ -244,9 +255,4 @@ fn no_start(command: &[OsString], error: &io::Error) -> Failure {
     let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
     let program = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     Failure::signal(code, format!("`{program}` cannot be run: {error}"))
-}
-
-/// Whether the server says that what is to be ended is over already.
-fn is_late(code: Option<ProblemCode>) -> bool {
-    matches!(code, Some(ProblemCode::Conflict | ProblemCode::GrantNotActive))
 }
