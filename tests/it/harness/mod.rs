@@ -4,6 +4,7 @@ mod acting;
 pub mod aws;
 pub mod browser;
 pub mod checks;
+pub mod client;
 mod crash;
 pub mod estate;
 pub mod ledger;
