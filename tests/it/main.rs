@@ -1,5 +1,6 @@
 //! The stories, over the wire and against models of the outside world.
 
+mod api;
 mod asking;
 mod assignment_trouble;
 mod aws_iam;

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod browser;
 pub mod checks;
 pub mod cli;
+pub mod client;
 mod crash;
 pub mod estate;
 pub mod ledger;

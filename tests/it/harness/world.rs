@@ -384,7 +384,8 @@ async fn bring_up(
 }
 
 fn serve(listener: TcpListener, app: Arc<App>) -> JoinHandle<()> {
-    tokio::spawn(async move { axum::serve(listener, http::router(app)).await.unwrap() })
+    let service = http::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() })
 }
 
 /// The address is free as soon as the listener of the life before is dropped.
