@@ -24,7 +24,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("slack",      &["domain", "usecase"]),
     ("job",        &["domain", "ambient", "store", "provider", "usecase", "slack"]),
     ("app",        &["domain", "ambient", "config", "store", "provider", "usecase", "job", "slack::client"]),
-    ("http",       &["api", "domain", "app", "usecase", "slack", "store", "provider", "job::directory"]),
+    ("http",       &["api", "domain", "app", "usecase", "slack", "store", "provider", "telemetry", "job::directory"]),
     ("cli",        ANY),
     ("playground", ANY),
 ];
