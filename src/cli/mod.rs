@@ -112,8 +112,8 @@ enum Output {
     Json,
 }
 
-/// Runs a subcommand. Ends with 0 when it did what it is for, 1 when it found something wrong, 2 when it could not be
-/// done.
+/// Runs a subcommand. Those that look after a bot end with 0 when they did what they are for, 1 when they found something
+/// wrong, and 2 when it could not be done. Those that talk to a bot have codes of their own, which their help explains.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
