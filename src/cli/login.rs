@@ -23,7 +23,7 @@ use crate::{
 
 /// Sign in: type the code that is shown in Slack, and confirm it there.
 ///
-/// The session is kept in the system's keyring, or in a file that nobody else may read; JIT_TOKEN_STORE=file leaves the
+/// The session is kept in the system's keyring, or in a file that nobody else may read; `JIT_TOKEN_STORE=file` leaves the
 /// keyring alone. It ends by itself; `jit logout` and `/jit sessions` in Slack end it sooner.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]

@@ -46,10 +46,10 @@ enum Identity {
     Github,
     /// A job of GitLab or elsewhere, by the OIDC token in `JIT_ID_TOKEN`.
     Gitlab,
-    /// A machine in AWS, by its role: a presigned GetCallerIdentity.
+    /// A machine in AWS, by its role: a presigned `GetCallerIdentity`.
     Aws,
-    /// The same, by a token of GetWebIdentityToken.
-    AwsWebIdentity,
+    /// The same, by a token of `GetWebIdentityToken`.
+    AwsToken,
 }
 
 /// A client with a session.
@@ -102,7 +102,7 @@ impl Remote {
             Identity::Github => Some(Source::GitHub),
             Identity::Gitlab => Some(Source::GitLab),
             Identity::Aws => Some(Source::Aws),
-            Identity::AwsWebIdentity => Some(Source::AwsWebIdentity),
+            Identity::AwsToken => Some(Source::AwsWebIdentity),
             // A machine's role is the last resort: people work on such machines too.
             Identity::Auto => {
                 Source::at_hand(&client.around.variable).filter(|source| *source != Source::Aws || person().is_none())

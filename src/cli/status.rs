@@ -77,7 +77,7 @@ impl Status {
         match self.output {
             Output::Json => say(&json(&value!({ "requests": requests, "grants": grants }))),
             Output::Text if lines.is_empty() => {
-                say("Nothing waits, and you have no access. `jit roles` lists what can be asked for.\n")
+                say("Nothing waits, and you have no access. `jit roles` lists what can be asked for.\n");
             }
             Output::Text => say(&format!("{}\n", lines.join("\n"))),
         }

@@ -67,7 +67,7 @@ impl<'a> Ask<'a> {
         Ok(Self { method: Method::POST, body: Some(body), key: Some(key), ..Self::get(path) })
     }
 
-    pub(super) fn as_bearer(self, token: &'a SecretString) -> Self {
+    pub(super) fn bearing(self, token: &'a SecretString) -> Self {
         Self { token: Some(token), ..self }
     }
 

@@ -29,7 +29,7 @@ impl Client {
     pub async fn login(&self, login: &Login, wait: Duration) -> Result<LoginStatus, Trouble> {
         let token = SecretString::from(login.poll_token.expose().to_owned());
         let path = format!("/v1/logins/{}?wait={}", login.id, wait.as_secs());
-        self.call(Ask::get(path).as_bearer(&token).waiting(wait)).await
+        self.call(Ask::get(path).bearing(&token).waiting(wait)).await
     }
 
     /// Signs a pipeline in.

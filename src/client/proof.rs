@@ -55,7 +55,7 @@ impl Source {
             Some(Self::GitHub)
         } else if is_set(&ID_TOKEN) {
             Some(Self::GitLab)
-        } else if AWS_MACHINES.iter().any(|name| is_set(name)) {
+        } else if AWS_MACHINES.iter().any(is_set) {
             Some(Self::Aws)
         } else {
             None

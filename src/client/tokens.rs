@@ -83,7 +83,7 @@ impl Tokens {
     /// The session with `server`, unless it is over.
     #[must_use]
     pub fn session(&self, server: &str, now: Timestamp) -> Option<Session> {
-        let kept = self.from_keyring(server).or_else(|| self.read().sessions.remove(server));
+        let kept = self.read_keyring(server).or_else(|| self.read().sessions.remove(server));
         kept.filter(|session| session.expires_at > now)
     }
 
@@ -99,7 +99,7 @@ impl Tokens {
     /// When the file cannot be written.
     pub fn keep(&self, server: &str, session: Session, remember: bool) -> Result<Kept, NotKept> {
         let mut file = self.read();
-        let in_keyring = self.into_keyring(server, &session);
+        let in_keyring = self.write_keyring(server, &session);
         if remember {
             file.server = Some(server.to_owned());
         }
@@ -131,17 +131,17 @@ impl Tokens {
         }
     }
 
-    fn from_keyring(&self, server: &str) -> Option<Session> {
+    fn read_keyring(&self, server: &str) -> Option<Session> {
         serde_json::from_str(&self.entry(server)?.get_password().ok()?).ok()
     }
 
     /// Whether the keyring has it now. Some take everything and give nothing back.
-    fn into_keyring(&self, server: &str, session: &Session) -> bool {
+    fn write_keyring(&self, server: &str, session: &Session) -> bool {
         let write = || {
             let text = serde_json::to_string(session).ok()?;
             self.entry(server)?.set_password(&text).ok()
         };
-        write().is_some() && self.from_keyring(server).as_ref() == Some(session)
+        write().is_some() && self.read_keyring(server).as_ref() == Some(session)
     }
 
     /// A file that is not there, or not whole, holds nothing.

@@ -78,7 +78,7 @@ pub(super) struct Run {
     /// Of which of the role's resources, where it opens several.
     #[arg(long, value_name = "ARN")]
     resource: Option<String>,
-    /// Leave the command's sight of ~/.aws, or AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, as it is.
+    /// Leave the command's sight of ~/.aws, or `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, as it is.
     #[arg(long)]
     keep_profiles: bool,
     /// A command that succeeds once the access can be used. It is tried every 10 seconds for up to 10 minutes: access in
@@ -239,6 +239,7 @@ impl Run {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is what `map_err` hands over")]
 fn of_plan(trouble: PlanTrouble) -> Failure {
     let ending = match &trouble {
         PlanTrouble::Changed { .. } => Ending::OtherPlan,
