@@ -17,6 +17,7 @@ use crate::{
         ids::RoleName,
         job::Job,
     },
+    identity::Verifier,
     job::{Context, Pacer, Tools, worker::Worker},
     provider::{
         Providers, Secrets,
@@ -42,6 +43,8 @@ pub struct App {
     pub answers: TaskTracker,
     /// What has been counted so far.
     pub metrics: PrometheusHandle,
+    /// What pipelines are verified with.
+    pub identity: Verifier,
     /// Cancelled when the bot is asked to end: whoever waits for news is answered then.
     pub closing: CancellationToken,
     wiring: Wiring,
@@ -111,6 +114,8 @@ impl App {
     /// When something stands in the way; nothing has been answered yet then.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Arc<Self>, StartError> {
         let tools = Box::pin(tools(&config, &wiring)).await?;
+        let identity = Verifier::new()
+            .map_err(|error| StartError::Machine(format!("no root certificates to reach issuers with: {error}")))?;
         let url = config.store_url.clone();
         let store = Store::open(&url).await.map_err(|error| StartError::Store { url: url.clone(), error })?;
         let app = Self {
@@ -118,6 +123,7 @@ impl App {
             ctx: Arc::new(context(store, tools, &wiring)),
             answers: TaskTracker::new(),
             metrics: wiring.metrics.clone(),
+            identity,
             closing: CancellationToken::new(),
             wiring,
         };

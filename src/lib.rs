@@ -10,6 +10,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod identity;
 pub mod job;
 pub mod playground;
 pub mod provider;

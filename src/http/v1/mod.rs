@@ -37,6 +37,7 @@ pub mod openapi;
 mod requests;
 mod shown;
 mod wait;
+mod workloads;
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/logins", post(login::begin))
         .route("/logins/{id}", get(login::look))
+        .route("/workload-sessions", post(workloads::prove))
         .route("/session", delete(login::sign_out))
         .route("/whoami", get(login::whoami))
         .route("/roles", get(requests::roles))

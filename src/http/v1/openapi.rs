@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, credentials, grants, login, requests};
+use super::{audit, credentials, grants, login, requests, workloads};
 use crate::api::{CONTENT_TYPE, ProblemCode};
 
 /// The document's path below `/v1`, served to everybody.
@@ -29,7 +29,7 @@ pub(super) async fn document() -> Json<Document> {
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(
-        login::begin, login::look, login::whoami, login::sign_out,
+        login::begin, login::look, workloads::prove, login::whoami, login::sign_out,
         requests::roles, requests::ask, requests::mine, requests::one, requests::withdraw,
         grants::mine, grants::one, grants::prolong, grants::give_back, grants::beat,
         credentials::claim, credentials::console,
