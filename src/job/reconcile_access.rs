@@ -101,6 +101,7 @@ async fn open(
         Ok(Progress::LookAgain { at, because, receipt }) => {
             wait(ctx, leased, noted(wanted, &receipt), at, because).await.map(Some)
         }
+        Ok(Progress::Failed { error, receipt }) => not_given(ctx, noted(wanted, &receipt), error, attempts).await,
         Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
 }
@@ -175,10 +176,14 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Resu
         sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
+    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    let about_to = work(ctx, &last, holder.clone(), &owed);
+    let note = provider(ctx, &last).map(|provider| provider.removing(&about_to)).unwrap_or_default();
+    let (owed, last) = (noted(owed, &note), noted(vec![last.clone()], &note).pop().unwrap_or(last));
     // What is being removed already was written down before.
     let is_known = |it: &Claimant| matches!(it.access.state, AccessState::Removing | AccessState::Gone);
-    let owed = if owed.iter().all(is_known) { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
-    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
+    let is_written = note.0.is_empty() && owed.iter().all(is_known);
+    let owed = if is_written { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
     match call(ctx, &last, holder, &owed, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             let env = ctx.env();
@@ -186,6 +191,9 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Resu
             conclude(ctx, leased, outcome, move |tx| confirm_gone(tx, env, owed, receipt, tidy_at).boxed()).await
         }
         Ok(Progress::LookAgain { at, because, receipt }) => wait(ctx, leased, noted(owed, &receipt), at, because).await,
+        Ok(Progress::Failed { error, receipt }) => {
+            failed(ctx, noted(owed, &receipt), error, leased.attempts, Some(last.grant.ends_at)).await
+        }
         // from the planned end on the cloud has ended what it could not be made to end before
         Err(error) => failed(ctx, owed, error, leased.attempts, Some(last.grant.ends_at)).await,
     }
@@ -349,6 +357,8 @@ async fn give_up(ctx: &Context, claimants: Vec<Claimant>, why: String) -> Result
         .write(move |tx| {
             Box::pin(async move {
                 for Claimant { access, .. } in claimants {
+                    let was = access.state;
+                    tx.save_access(&access, was).await?;
                     end::give_up(tx, &env, &access, &why).await?;
                     extend::fall_back(tx, &env, access.grant, why.clone()).await?;
                 }
@@ -395,7 +405,9 @@ async fn failed(
     };
     let now = ctx.clock.now();
     let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
+    let has_failed = |it: &Claimant| Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER;
+    let stuck = attempts + 1 >= STUCK_AFTER
+        || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it) || has_failed(it));
     let (env, words) = (ctx.env(), error.message.clone());
     ctx.store.write(move |tx| tell(tx, env, claimants, words, stuck).boxed()).await?;
     Err(JobError::Provider { message: error.message, after, by })

@@ -41,6 +41,13 @@ pub trait Provider: Send + Sync {
     /// Looks whether the access exists.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
 
+    /// What to note, with the debt, right before the cloud is asked to take the access away: what a crash in between must
+    /// not make forgotten.
+    fn removing(&self, work: &Work) -> Receipt {
+        let _nothing_is_to_be_noted = work;
+        Receipt::default()
+    }
+
     /// Makes the cloud as `desired`, or takes a step towards it.
     async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError>;
 
@@ -172,6 +179,13 @@ pub enum Progress {
         receipt: Receipt,
         /// When to call again with the same desire, to remove what the provider itself has left behind.
         tidy_at: Option<Timestamp>,
+    },
+    /// The cloud did not do it, and there is something to remember of that. What is not to be remembered is an error.
+    Failed {
+        /// Why.
+        error: ProviderError,
+        /// What to remember of it.
+        receipt: Receipt,
     },
     /// Not yet; nothing is wrong.
     LookAgain {

@@ -77,6 +77,7 @@ impl Story {
     async fn give(&self, work: &Work, until: Timestamp) -> Result<Work, ProviderError> {
         match self.aws.apply(&self.at_present(work), &Desired::Present { until }).await? {
             Progress::Done { receipt, tidy_at: None } => Ok(Work { receipt, ..work.clone() }),
+            Progress::Failed { error, .. } => Err(error),
             other => panic!("{other:?}"),
         }
     }
@@ -216,7 +217,9 @@ async fn a_membership_is_given_and_taken_away_again() {
         assert_eq!(story.observe(&work).await, Observed::Present);
     }
     // once more, as after a crash between the call and its confirmation
-    assert_eq!(story.resolved(work.clone()).await.unwrap().receipt, work.receipt);
+    let mut unheard = work.receipt.clone();
+    unheard.0.insert("unheard".into(), "yes".into());
+    assert_eq!(story.resolved(work.clone()).await.unwrap().receipt, unheard);
     // another grant of the same membership
     let other =
         story.resolved(Work { siblings: vec![work.receipt.clone()], ..story.membership(&user, &group) }).await.unwrap();

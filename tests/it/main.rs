@@ -45,3 +45,4 @@ mod tampering;
 mod tidy;
 mod user_groups;
 mod watching_over;
+mod whose_access;

@@ -61,7 +61,7 @@ impl Provider for AwsIam {
         let receipt = match (kind(&work.target)?, desired) {
             (Kind::Policy(target), Desired::Present { until }) => policy::put(&iam, target, work, *until).await?,
             (Kind::Policy(target), Desired::Absent { .. }) => policy::remove(&iam, target, work).await?,
-            (Kind::Group(target), Desired::Present { .. }) => group::add(&iam, target, work).await?,
+            (Kind::Group(target), Desired::Present { .. }) => return group::add(&iam, target, work).await,
             (Kind::Group(target), Desired::Absent { .. }) => group::remove(&iam, target, work).await?,
         };
         Ok(Progress::Done { receipt, tidy_at: None })
@@ -79,8 +79,8 @@ impl Provider for AwsIam {
     fn made(&self, target: &Target, receipt: &Receipt) -> Made {
         match kind(target) {
             Ok(Kind::Policy(_)) => Made::Marked,
-            Ok(Kind::Group(_)) if group::was_absent_before(receipt) => Made::Confirmed,
-            Ok(Kind::Group(_)) | Err(_) => Made::Nothing,
+            Ok(Kind::Group(_)) => group::made(receipt),
+            Err(_) => Made::Nothing,
         }
     }
 

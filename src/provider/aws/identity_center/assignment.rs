@@ -79,6 +79,13 @@ impl Assignment {
         format!("permission set {} in account {}", short(&self.permission_set_arn), self.account)
     }
 
+    /// Whether a request of AWS' is about it.
+    fn is_of(&self, request: &Operated) -> bool {
+        request.target_id() == Some(&self.account)
+            && request.permission_set_arn() == Some(&self.permission_set_arn)
+            && request.principal_id() == Some(&self.user_id)
+    }
+
     /// Its name among the writers to its account.
     pub fn writer(&self) -> String {
         format!("{} {}", self.user_id, self.permission_set_arn)
@@ -193,15 +200,7 @@ impl Wire {
     pub async fn poll(&self, quota: &Quota, it: &Assignment, request: &Request) -> Result<Status, Halt> {
         let asked = match request {
             Request::Create(id) => self.creation(quota, it, id).await.map(|(_, status)| status),
-            Request::Delete(id) => {
-                let request = self
-                    .reading
-                    .describe_account_assignment_deletion_status()
-                    .instance_arn(&it.instance_arn)
-                    .account_assignment_deletion_request_id(id);
-                let answer = call(quota, Operation::DeletionStatus, &it.words(), request.send()).await;
-                answer.map(|answer| read(answer.account_assignment_deletion_status()).1)
-            }
+            Request::Delete(id) => self.deletion(quota, it, id).await.map(|(_, status)| status),
             Request::Provision(id) => {
                 let request = self
                     .reading
@@ -243,6 +242,39 @@ impl Wire {
         Ok(None)
     }
 
+    /// The same for taking it away.
+    pub async fn find_deletion(&self, quota: &Quota, it: &Assignment) -> Result<Option<String>, Halt> {
+        let filter = OperationStatusFilter::builder().status(StatusValues::InProgress).build();
+        let request = self
+            .reading
+            .list_account_assignment_deletion_status()
+            .instance_arn(&it.instance_arn)
+            .max_results(100)
+            .filter(filter);
+        let page = call(quota, Operation::ListDeletions, &it.words(), request.send()).await?;
+        for id in page.account_assignments_deletion_status().iter().filter_map(|one| one.request_id()) {
+            match self.deletion(quota, it, id).await {
+                Ok((true, Status::Running)) => return Ok(Some(id.to_owned())),
+                Ok(_) => {}
+                Err(halt) if halt.is_not_found() => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(None)
+    }
+
+    /// How far a deletion is, and whether it is of this assignment.
+    async fn deletion(&self, quota: &Quota, it: &Assignment, id: &str) -> Result<(bool, Status), Halt> {
+        let request = self
+            .reading
+            .describe_account_assignment_deletion_status()
+            .instance_arn(&it.instance_arn)
+            .account_assignment_deletion_request_id(id);
+        let answer = call(quota, Operation::DeletionStatus, &it.words(), request.send()).await?;
+        let status = answer.account_assignment_deletion_status();
+        Ok((status.is_some_and(|status| it.is_of(status)), read(status).1))
+    }
+
     /// How far a creation is, and whether it is of this assignment.
     async fn creation(&self, quota: &Quota, it: &Assignment, id: &str) -> Result<(bool, Status), Halt> {
         let request = self
@@ -252,12 +284,7 @@ impl Wire {
             .account_assignment_creation_request_id(id);
         let answer = call(quota, Operation::CreationStatus, &it.words(), request.send()).await?;
         let status = answer.account_assignment_creation_status();
-        let is_it = status.is_some_and(|status| {
-            status.target_id() == Some(&it.account)
-                && status.permission_set_arn() == Some(&it.permission_set_arn)
-                && status.principal_id() == Some(&it.user_id)
-        });
-        Ok((is_it, read(status).1))
+        Ok((status.is_some_and(|status| it.is_of(status)), read(status).1))
     }
 }
 
