@@ -1,6 +1,8 @@
 //! The stories, over the wire and against models of the outside world.
 
 mod api;
+mod api_document;
+mod api_workloads;
 mod asking;
 mod assignment_trouble;
 mod aws_iam;

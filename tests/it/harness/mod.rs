@@ -7,6 +7,7 @@ pub mod checks;
 pub mod client;
 mod crash;
 pub mod estate;
+pub mod issuer;
 pub mod ledger;
 pub mod process;
 pub mod roles;
