@@ -14,7 +14,7 @@ use crate::{
     config::{self, Config, Environment, Problems},
     domain::{
         catalog::{Catalog, ProviderName, SecretRef, Target},
-        ids::RoleName,
+        ids::{PLAYGROUND_TEAM, RoleName},
         job::Job,
     },
     identity::Verifier,
@@ -59,7 +59,7 @@ pub struct Wiring {
     pub entropy: Arc<dyn Entropy>,
     /// Where secrets are looked up.
     pub environment: Arc<dyn Environment + Send + Sync>,
-    /// How patient to be with AWS, and as whom to speak to it.
+    /// How patient to be with AWS, and as whom to speak to it. The time it takes from `clock`.
     pub aws: aws::Tuning,
     /// The cloud for `demo` targets; without one they are refused.
     pub demo: Option<DemoCloud>,
@@ -88,6 +88,12 @@ pub enum StartError {
         /// Which role.
         role: RoleName,
     },
+    /// The workspace is the one that only the playground has.
+    #[error(
+        "`slack.team_ids` names {PLAYGROUND_TEAM}, the workspace of the playground, which anybody on this machine can \
+         speak for. Name your own; `jit playground --config FILE` plays with a file like this one."
+    )]
+    PlaygroundTeam,
     /// What cannot change while the bot runs.
     #[error("`{key}` cannot change while jit runs. Restart it to let the change take effect.")]
     NeedsRestart {
@@ -257,6 +263,9 @@ fn main_file(config: &Config) -> PathBuf {
 /// # Errors
 /// When something that the configuration asks for cannot be had.
 pub async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
+    if wiring.demo.is_none() && config.slack.team_ids.contains(PLAYGROUND_TEAM) {
+        return Err(StartError::PlaygroundTeam);
+    }
     let slack = SlackApi::new(&config.slack.api_url, &config.slack.bot_token)
         .map_err(|error| StartError::Machine(format!("no root certificates to reach Slack with: {error}")))?;
     let providers = providers(config, wiring).await?;
@@ -267,6 +276,7 @@ pub async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError
 
 async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartError> {
     let mut providers = Providers::new();
+    let tuning = aws::Tuning { clock: wiring.clock.clone(), ..wiring.aws.clone() };
     if let Some(settings) = &config.aws {
         let center = identity_center::Settings {
             region: settings.region.clone(),
@@ -285,11 +295,11 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
         };
         let secrets = Arc::new(FromEnvironment(wiring.environment.clone()));
         let unusable = |error: aws::SetUpError| StartError::Machine(format!("AWS cannot be used: {error}"));
-        let iam = AwsIam::connect(&settings, &wiring.aws).await.map_err(unusable)?;
-        let sts = AwsSts::connect(settings, secrets, wiring.aws.clone()).await.map_err(unusable)?;
+        let iam = AwsIam::connect(&settings, &tuning).await.map_err(unusable)?;
+        let sts = AwsSts::connect(settings, secrets, tuning.clone()).await.map_err(unusable)?;
         providers.insert(ProviderName::AwsIam, Arc::new(iam));
         providers.insert(ProviderName::AwsSts, Arc::new(sts));
-        let center = IdentityCenter::connect(center, wiring.aws.clone())
+        let center = IdentityCenter::connect(center, tuning)
             .await
             .map_err(|error| StartError::Machine(format!("IAM Identity Center cannot be used: {error}")))?;
         providers.insert(ProviderName::AwsIdentityCenter, Arc::new(center));

@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("slack",      &["domain", "usecase"]),
     ("job",        &["domain", "ambient", "store", "provider", "usecase", "slack"]),
     ("app",        &["domain", "ambient", "config", "store", "provider", "identity", "usecase", "job", "slack::client"]),
-    ("http",       &["api", "identity", "domain", "app", "usecase", "slack", "store", "provider", "job::directory"]),
+    ("http",       &["api", "identity", "domain", "app", "usecase", "slack", "store", "provider", "telemetry", "job::directory"]),
     ("cli",        ANY),
     ("playground", ANY),
 ];

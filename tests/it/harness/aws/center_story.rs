@@ -54,6 +54,7 @@ impl Story {
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let (mut set, mut tuned) = (Self::settings(&cloud), Cloud::tuning());
         settings(&mut set);
+        tuned.clock = Arc::new(clock.clone());
         tuning(&mut tuned);
         let aws = IdentityCenter::connect(set, tuned).await.unwrap();
         let email = format!("{}@example.com", unique("sre.one"));
@@ -68,7 +69,8 @@ impl Story {
 
     /// The process ends and starts again: what it had in memory is gone.
     pub async fn restart(&mut self) {
-        self.aws = IdentityCenter::connect(Self::settings(&self.cloud), Cloud::tuning()).await.unwrap();
+        let tuned = jit::provider::aws::Tuning { clock: Arc::new(self.clock.clone()), ..Cloud::tuning() };
+        self.aws = IdentityCenter::connect(Self::settings(&self.cloud), tuned).await.unwrap();
     }
 
     pub fn target(&self, account: &str) -> Target {
@@ -100,7 +102,7 @@ impl Story {
         found.add_to(&mut access.work.receipt.0);
         let until = self.clock.now() + SignedDuration::from_mins(30);
         let progress = self.aws.apply(&access.work, &Desired::Present { until }).await?;
-        Ok(access.note(progress))
+        access.note(progress)
     }
 
     /// One run of the job towards there being none.
@@ -108,8 +110,9 @@ impl Story {
         access.work.now = self.clock.now();
         access.work.holder.email = None;
         let desired = Desired::Absent { planned_end: self.clock.now(), sessions_until: None, early: false };
+        self.aws.removing(&access.work).add_to(&mut access.work.receipt.0);
         let progress = self.aws.apply(&access.work, &desired).await?;
-        Ok(access.note(progress))
+        access.note(progress)
     }
 
     /// Runs the job until it is done, at the times it asks for.
@@ -118,6 +121,7 @@ impl Story {
             match self.begin(access).await? {
                 Progress::Done { .. } => return Ok(()),
                 Progress::LookAgain { at, .. } => self.clock.advance_to(at),
+                Progress::Failed { error, .. } => return Err(error),
             }
         }
         panic!("it is never done: {:?}", access.notes);
@@ -129,6 +133,7 @@ impl Story {
             match self.end(access).await? {
                 Progress::Done { tidy_at, .. } => return Ok(tidy_at),
                 Progress::LookAgain { at, .. } => self.clock.advance_to(at),
+                Progress::Failed { error, .. } => return Err(error),
             }
         }
         panic!("it is never done: {:?}", access.notes);
@@ -156,14 +161,18 @@ impl Access {
         self
     }
 
-    fn note(&mut self, progress: Progress) -> Progress {
+    fn note(&mut self, progress: Progress) -> Result<Progress, ProviderError> {
         match &progress {
             Progress::Done { receipt, .. } => receipt.add_to(&mut self.work.receipt.0),
             Progress::LookAgain { receipt, because, .. } => {
                 receipt.add_to(&mut self.work.receipt.0);
                 self.notes.push(because.clone());
             }
+            Progress::Failed { receipt, error } => {
+                receipt.add_to(&mut self.work.receipt.0);
+                return Err(error.clone());
+            }
         }
-        progress
+        Ok(progress)
     }
 }

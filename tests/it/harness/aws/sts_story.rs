@@ -38,6 +38,7 @@ impl Story {
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let (mut set, mut tuned) = (cloud.settings(), Cloud::tuning());
         settings(&mut set);
+        tuned.clock = Arc::new(clock.clone());
         tuning(&mut tuned);
         let target = RoleTarget {
             role_arn: cloud.role("prod-deploy").await,
@@ -112,6 +113,6 @@ pub fn ended_early(planned_end: Timestamp, sessions_until: Timestamp) -> Desired
 pub fn tidy_at(progress: &Progress) -> Option<Timestamp> {
     match progress {
         Progress::Done { tidy_at, .. } => *tidy_at,
-        Progress::LookAgain { .. } => panic!("not done: {progress:?}"),
+        Progress::LookAgain { .. } | Progress::Failed { .. } => panic!("not done: {progress:?}"),
     }
 }
