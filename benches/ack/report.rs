@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    api::Api,
     center::{self, Center},
     click::Click,
     flood::Flood,
@@ -64,6 +65,27 @@ pub fn print_acks(rounds: &[(Round, Round)]) {
     line("  99 in 100 within", percentile(99), "ms", "below 50 ms");
     line("memory, idle", of(&|round| megabytes(round.idle)), "MB", "below 40 MB");
     line("memory, most under load", of(&|round| megabytes(round.peak)), "MB", "below 40 MB");
+}
+
+/// The API.
+pub fn print_api(api: &Api) {
+    let Api { reads, asks, waiting, idle, peak, woken } = api;
+    heading("the API, 16 connections, synchronous=FULL", "jit", "");
+    alone(
+        "requests read a second",
+        &figure(reads.rate(), ""),
+        &format!("(99 in 100 within {})", millis(reads.percentile(99))),
+    );
+    alone(
+        "requests made a second, durable",
+        &figure(asks.rate(), ""),
+        &format!("(99 in 100 within {})", millis(asks.percentile(99))),
+    );
+    alone(&format!("memory, {waiting} pipelines waiting"), &figure(megabytes(*peak), "MB"), "below 150 MB for 10,000");
+    alone("  before any of them waits", &figure(megabytes(*idle), "MB"), "");
+    let at = |percent: usize| woken[(woken.len() * percent / 100).min(woken.len() - 1)];
+    alone("  half of them hear of their news within", &millis(at(50)), "");
+    alone("  99 in 100 within", &millis(at(99)), "below 150 ms");
 }
 
 /// Calls of STS.

@@ -10,7 +10,7 @@ use super::{
     suggest,
 };
 use crate::domain::{
-    catalog::{AwsSts, Demo, EarlyEnd, Target},
+    catalog::{AwsSts, Demo, DemoCloud, EarlyEnd, Target},
     ids::RoleName,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn read(
         }
         "aws-iam-policy" => cloud_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
         "aws-iam-group" => cloud_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
-        "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })).into_iter().collect(),
+        "demo" => demo(table, role).map(Target::Demo).into_iter().collect(),
         other => {
             refuse_unknown(table, other);
             Vec::new()
@@ -78,6 +78,15 @@ fn refuse_unknown(table: &mut Table<'_>, word: &str) {
         None
     });
     table.forgo_the_rest();
+}
+
+fn demo(table: &mut Table<'_>, role: Option<&RoleName>) -> Option<Demo> {
+    let name = table.optional("name", forms::text);
+    let clouds = [("aws", DemoCloud::Aws), ("azure", DemoCloud::Azure)];
+    let cloud = table.optional("cloud", forms::choice(&clouds)).unwrap_or_default();
+    let sessions = table.optional("sessions", forms::boolean).unwrap_or_default();
+    let name = name.or_else(|| role.map(|role| role.as_str().to_owned()))?;
+    Some(Demo { name, cloud, sessions })
 }
 
 fn aws_sts(table: &mut Table<'_>, context: &Context<'_>) -> Option<AwsSts> {

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{
     command::PATIENCE,
+    form,
     slack::{Clicker, reference, respond},
 };
 use crate::{
@@ -35,6 +36,9 @@ use crate::{
 
 /// Does what the button says and has the answer sent.
 pub async fn answer(app: &Arc<App>, click: Click) {
+    if click.button == Some(Button::Ask) {
+        return form::open(app, &click).await;
+    }
     let clicker = Clicker::of(&click);
     let message = match tokio::time::timeout(PATIENCE, obey(app, click)).await {
         Ok(Ok(message)) => message,
@@ -111,7 +115,8 @@ fn sighted(button: Button) -> Option<Sighted> {
         | Button::ConfirmLogin(_)
         | Button::RefuseLogin(_)
         | Button::RevokeSession(_)
-        | Button::OpenLink => None,
+        | Button::OpenLink
+        | Button::Ask => None,
     }
 }
 
@@ -147,7 +152,7 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
             Err(refused) => Message::paragraph(words::refusal(&refused)),
         }),
         Button::RevokeSession(id) => Done::Told(words::signed_out(session::revoke(tx, env, by, id).await?.as_ref())),
-        Button::OpenLink => Done::Repeated,
+        Button::OpenLink | Button::Ask => Done::Repeated,
     })
 }
 
@@ -164,7 +169,8 @@ async fn deciding_groups(app: &App, button: Button, by: &UserId) -> Result<BTree
         | Button::ConfirmLogin(_)
         | Button::RefuseLogin(_)
         | Button::RevokeSession(_)
-        | Button::OpenLink => {
+        | Button::OpenLink
+        | Button::Ask => {
             return Ok(BTreeSet::new());
         }
     };

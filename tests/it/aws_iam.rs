@@ -180,7 +180,7 @@ async fn a_policy_that_is_dead_too_soon_counts_as_missing() {
     let name = format!("jit-{}", work.grant);
     let endless = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}"#;
     story.cloud.give_policy(&user, &name, endless).await;
-    assert_eq!(story.observe(&noted).await, Observed::Present, "somebody took its end away");
+    assert_eq!(story.observe(&noted).await, Observed::Absent, "somebody took its end away");
 }
 
 #[tokio::test]

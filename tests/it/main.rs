@@ -1,12 +1,15 @@
 //! The stories, over the wire and against models of the outside world.
 
 mod api;
+mod api_document;
+mod api_workloads;
 mod asking;
 mod assignment_trouble;
 mod aws_iam;
 mod aws_sts;
 mod aws_sts_trouble;
 mod aws_trouble;
+mod browser;
 mod bundles;
 mod claiming;
 mod command_line;
@@ -27,6 +30,7 @@ mod killed;
 mod limits;
 mod listing;
 mod main_story;
+mod many_accounts;
 mod overlap;
 mod playground;
 mod policy_change;

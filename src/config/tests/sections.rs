@@ -250,6 +250,22 @@ There is no file x.p12 | Put the PKCS#12 file there, or mend the path.
 }
 
 #[test]
+fn two_people_are_not_one_user_in_a_cloud() {
+    insta::assert_snapshot!(check_with(
+        r#"
+[[person]]
+slack = "U0AAAA1"
+aws_identity_center = "anna"
+azure_object_id = "11111111-2222-3333-4444-555555555555"
+[[person]]
+slack = "U0AAAA2"
+aws_identity_center = "Anna"
+azure_object_id = "11111111-2222-3333-4444-555555555555"
+"#
+    ));
+}
+
+#[test]
 fn limits_and_people() {
     insta::assert_snapshot!(check_with(r#"
 [limits]

@@ -47,7 +47,8 @@ pub(super) fn compare(seen: &Seen<'_>) -> Plan {
             Verdict::InOrder => {}
             Verdict::Lingering(held) => plan.lingering.push(held.clone()),
             Verdict::Foreign => {
-                plan.foreign.insert(Foreign { cloud: seen.cloud, place: place.clone(), live: live.clone() });
+                let (place, live, who) = (place.clone(), live.clone(), seen.provider.who(live));
+                plan.foreign.insert(Foreign { cloud: seen.cloud, place, live, who });
             }
         }
     }

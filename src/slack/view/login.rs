@@ -79,7 +79,7 @@ pub fn sessions(sessions: &[Session]) -> Message {
             words::moment(session.expires_at),
         );
         let button = Button::RevokeSession(session.id);
-        draft.say(line).button(&format!("Sign out {}", place + 1), button, &session.machine, Weight::Plain)
+        draft.say(line).one_of_many(&format!("Sign out {}", place + 1), place, button, &session.machine)
     });
     match sessions.len().checked_sub(SHOWN) {
         None | Some(0) => draft.finish(),

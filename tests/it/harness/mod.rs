@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 mod crash;
 pub mod estate;
+pub mod issuer;
 pub mod ledger;
 pub mod process;
 pub mod roles;

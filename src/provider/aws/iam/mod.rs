@@ -75,6 +75,11 @@ impl Provider for AwsIam {
         inventory::take(&self.revoker.client().await, target).await
     }
 
+    /// A list of policies has only their names.
+    fn looks_closer(&self, target: &Target) -> bool {
+        matches!(kind(target), Ok(Kind::Policy(_)))
+    }
+
     /// A policy carries its grant's id in its name. A membership that was there before was never given.
     fn made(&self, target: &Target, receipt: &Receipt) -> Made {
         match kind(target) {

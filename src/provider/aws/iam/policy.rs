@@ -56,13 +56,14 @@ pub(super) async fn resolve(iam: &Client, target: &AwsIamPolicy, work: &Work) ->
     Ok(work.receipt.clone())
 }
 
-/// A policy that opens nothing any more although its grant runs on is as good as none: it is to be written again.
+/// What does not say what was written last is as good as none: somebody has changed it, or an earlier write came late. It
+/// is to be written again.
 pub(super) async fn observe(iam: &Client, target: &AwsIamPolicy, work: &Work) -> Result<Observed, ProviderError> {
-    let Some(document) = read(iam, target, work.grant).await? else { return Ok(Observed::Absent) };
-    let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= work.now);
+    let Some(found) = read(iam, target, work.grant).await? else { return Ok(Observed::Absent) };
     let noted = work.receipt.0.get(UNTIL).and_then(|until| until.parse().ok());
-    let is_dead_too_soon = is_over(iam_policy::end_of(&document)) && noted.is_some() && !is_over(noted);
-    Ok(if is_dead_too_soon { Observed::Absent } else { Observed::Present })
+    let written = noted.and_then(|until| iam_policy::ending(&target.policy, until).ok());
+    let is_changed = written.is_some_and(|written| !iam_policy::are_same(&written, &found));
+    Ok(if is_changed { Observed::Absent } else { Observed::Present })
 }
 
 /// The policy as AWS has it.

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{domain::catalog::AwsIdentityCenter as Target, provider::ProviderError};
 
+/// What stands before the id of a group.
+pub(super) const GROUP: &str = "group ";
+
 /// What AWS knows an assignment by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Assignment {
@@ -127,10 +130,11 @@ impl Wire {
         }
     }
 
-    /// Which users have a target's permission set directly, by whomever.
+    /// Which users and groups have a target's permission set, by whomever. A group's name begins with [`GROUP`]: it is none
+    /// of our holders.
     pub async fn assigned(&self, quota: &Quota, instance_arn: &str, target: &Target) -> Result<Vec<String>, Halt> {
         let about = format!("permission set {} in account {}", short(&target.permission_set_arn), target.account);
-        let (mut users, mut next) = (Vec::new(), None);
+        let (mut assigned, mut next) = (Vec::new(), None);
         loop {
             let request = self
                 .reading
@@ -141,12 +145,10 @@ impl Wire {
                 .max_results(100)
                 .set_next_token(next);
             let page = call(quota, Operation::ListAssignments, &about, request.send()).await?;
-            let is_user = |it: &&AccountAssignment| it.principal_type() == Some(&PrincipalType::User);
-            let direct = page.account_assignments().iter().filter(is_user);
-            users.extend(direct.filter_map(AccountAssignment::principal_id).map(str::to_owned));
+            assigned.extend(page.account_assignments().iter().filter_map(principal));
             next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if next.is_none() {
-                return Ok(users);
+                return Ok(assigned);
             }
         }
     }
@@ -286,6 +288,12 @@ impl Wire {
         let status = answer.account_assignment_creation_status();
         Ok((status.is_some_and(|status| it.is_of(status)), read(status).1))
     }
+}
+
+fn principal(it: &AccountAssignment) -> Option<String> {
+    let id = it.principal_id()?;
+    let is_group = it.principal_type() == Some(&PrincipalType::Group);
+    Some(if is_group { format!("{GROUP}{id}") } else { id.to_owned() })
 }
 
 fn read(operated: Option<&Operated>) -> (String, Status) {

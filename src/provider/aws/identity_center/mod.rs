@@ -18,12 +18,14 @@ use url::Url;
 
 use self::{
     accounts::Organizations,
-    assignment::{Assignment, Seen, Wire},
+    assignment::{Assignment, GROUP, Seen, Wire},
     call::{Halt, OWN_PACE},
     error::refused,
     facts::Facts,
     notes::Notes,
     quota::Change,
+    repeating::Paced,
+    standing::Standing,
 };
 use super::{Tuning, load};
 use crate::{
@@ -45,6 +47,8 @@ mod granting;
 mod notes;
 mod quota;
 mod removing;
+mod repeating;
+mod standing;
 
 pub use facts::Instance;
 pub use quota::{Limits, Quota};
@@ -95,6 +99,10 @@ impl IdentityCenter {
     /// When there is no way to speak TLS.
     pub async fn connect(settings: Settings, tuning: Tuning) -> Result<Self, super::SetUpError> {
         let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
+        let config = match config.http_client() {
+            Some(client) => config.to_builder().http_client(Paced::new(client, tuning.quota.clone())).build(),
+            None => config,
+        };
         let reading = aws_sdk_ssoadmin::Client::new(&config);
         let once = aws_sdk_ssoadmin::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
         let people = aws_sdk_identitystore::Client::new(&config);
@@ -129,12 +137,15 @@ impl IdentityCenter {
         }
     }
 
-    async fn find_out(&self, work: &Work) -> Result<Notes, Halt> {
+    /// `standing` is what the holder has already, where that is known.
+    async fn find_out(&self, work: &Work, standing: Option<&Standing>) -> Result<Notes, Halt> {
         let target = target_of(work)?;
         if target.account.len() != 12 || !target.account.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(refused(format!("{} is not the id of an account: report this", target.account)).into());
         }
         let mut notes = Notes::of(work);
+        // what was taken away and is wanted again is not gone any more once it is asked for
+        notes.removed_at = None;
         let instance = match notes.instance.take() {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
@@ -150,7 +161,7 @@ impl IdentityCenter {
         }
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
-            self.look_for_standing(work, (target, is_first), &mut notes).await?;
+            self.look_for_standing(work, (target, is_first), &mut notes, standing).await?;
         } else if notes.created.is_none() && notes.request.is_none() {
             // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
             let it = Assignment::of(target, &notes)?;
@@ -183,13 +194,20 @@ impl IdentityCenter {
         work: &Work,
         (target, is_first): (&PermissionSetTarget, bool),
         notes: &mut Notes,
+        standing: Option<&Standing>,
     ) -> Result<(), Halt> {
         let it = Assignment::of(target, notes)?;
-        if !is_first && !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
+        let known = standing.and_then(|standing| standing.of(&it));
+        let is_looked_at = is_first || known.is_some();
+        if !is_looked_at && !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
             // it would have to be looked for again when our turn comes
             return Ok(());
         }
-        let how = match self.wire.look(&self.quota, &it).await? {
+        let seen = match known {
+            Some(seen) => seen,
+            None => self.wire.look(&self.quota, &it).await?,
+        };
+        let how = match seen {
             Seen::Absent => {
                 (notes.ours, notes.intended_at, notes.created) = (true, Some(work.now), None);
                 self.know(work, &it, Known::Absent);
@@ -251,13 +269,17 @@ impl Provider for IdentityCenter {
     }
 
     async fn resolve(&self, work: &Work) -> Result<Receipt, ProviderError> {
-        match self.find_out(work).await {
+        match self.find_out(work, None).await {
             Ok(notes) => Ok(notes.receipt()),
             Err(halt) => {
                 self.let_go(work);
                 Err(halt.into())
             }
         }
+    }
+
+    async fn resolve_all(&self, work: &[Work]) -> Result<Vec<Receipt>, ProviderError> {
+        Ok(self.find_out_all(work).await?.iter().map(Notes::receipt).collect())
     }
 
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError> {
@@ -294,8 +316,14 @@ impl Provider for IdentityCenter {
         }
     }
 
-    /// Who is assigned directly, by whomever: one call for an account and permission set, or one for each hundred of the
-    /// people assigned there.
+    /// Users are known by their ids alone.
+    fn who(&self, live: &Live) -> String {
+        let who = &live.principal;
+        if who.starts_with(GROUP) { who.clone() } else { format!("user {who}") }
+    }
+
+    /// Which people and groups are assigned, by whomever: one call for an account and permission set, or one for each hundred of
+    /// those assigned there.
     async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
         let target = assignable(target)?;
         let instance = self.facts.instance(&self.quota).await?;
