@@ -36,6 +36,7 @@ mod playground;
 mod policy_change;
 mod run_command;
 mod run_interrupted;
+mod run_pipeline;
 mod run_plan;
 mod run_refused;
 mod serving;
