@@ -47,50 +47,30 @@ pub struct Cli {
     command: Command,
 }
 
+/// Without words of its own: each command's are its help, the first sentence of them stands in the list.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sign in by a code that is typed in Slack.
     Login(login::Login),
-    /// Sign out.
     Logout(login::Logout),
-    /// Say who one is to the server.
     Whoami(login::Whoami),
-    /// List what can be asked for.
     Roles(roles::Roles),
-    /// Ask for a role, and wait until it is granted.
     Request(request::Request),
-    /// Withdraw a request.
     Cancel(request::Cancel),
-    /// Say what waits and what is granted.
     Status(status::Status),
-    /// Wait for a request's decision.
     Wait(status::Wait),
-    /// Run a command with access that ends with it.
     Run(run::Run),
-    /// Print credentials of a live grant.
     Creds(creds::Creds),
-    /// Print credentials for a shell.
     Env(creds::Env),
-    /// Open the cloud's console in a browser.
     Console(creds::Console),
-    /// Ask for more time.
     Extend(end::Extend),
-    /// Give a grant back.
     End(end::End),
-    /// Print a script that completes commands in a shell.
     Completions(completions::Completions),
-    /// Run the bot.
     Serve(serve::Serve),
-    /// Check a configuration and say what is in it; changes nothing.
     Check(check::Check),
-    /// Read and verify the audit trail.
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Compare what the clouds have with what the grants say.
     Drift(drift::Drift),
-    /// List the grants that are not over, and what of them does not move.
     Grants(grants::Grants),
-    /// Try everything on this machine, in a browser: a workspace, clouds and people, all played.
     Playground(playground::Playground),
 }
 
@@ -207,4 +187,24 @@ async fn names(tx: &mut Tx, holders: BTreeSet<Principal>) -> Result<Names, Store
 fn colour() -> bool {
     use std::io::IsTerminal;
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn help_says_all_that_a_command_says_of_itself() {
+        let cli = Cli::command();
+        for (name, words) in [("run", "no more heartbeats"), ("drift", "share by leases"), ("login", "keyring")] {
+            let long = cli.find_subcommand(name).unwrap().get_long_about().unwrap().to_string();
+            assert!(long.contains(words), "jit {name} --help: {long}");
+        }
+        for command in cli.get_subcommands() {
+            let about = command.get_about().unwrap().to_string();
+            assert!(about.len() < 110, "{}: the list of commands is no place for this: {about}", command.get_name());
+        }
+    }
 }
