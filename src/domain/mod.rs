@@ -4,6 +4,7 @@
 //! arguments, so every rule can be tested by calling it.
 
 pub mod access;
+mod attempt;
 pub mod audit;
 pub mod aws;
 pub mod catalog;

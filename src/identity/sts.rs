@@ -105,14 +105,14 @@ struct Caller {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Result_ {
+struct Identified {
     get_caller_identity_result: Caller,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
-    get_caller_identity_response: Result_,
+    get_caller_identity_response: Identified,
 }
 
 impl Call {

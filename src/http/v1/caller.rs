@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<V1>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, v1: &Arc<V1>) -> Result<Self, Failure> {
         let refused = |code, detail: &str| Failure::new(code, detail);
-        let Place(address) = Place::from_request_parts(parts, v1).await?;
+        let place = Place::from_request_parts(parts, v1).await?;
         let Some(token) = bearer(&parts.headers) else {
             return Err(refused(
                 ProblemCode::Unauthenticated,
@@ -46,7 +46,7 @@ impl FromRequestParts<Arc<V1>> for Caller {
         let found = found.await.map_err(|error| Failure::store(&v1.app, &error))?;
         let Some(session) = found else {
             // Whoever guesses gets slower; nobody guesses 256 bits.
-            v1.strangers.admit(address, v1.app.ctx.clock.now())?;
+            v1.admit(place)?;
             return Err(refused(ProblemCode::Unauthenticated, "This is no token of ours. `jit login` gets one."));
         };
         if !session.is_live(v1.app.ctx.clock.now()) {

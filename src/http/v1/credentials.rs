@@ -77,6 +77,7 @@ async fn claimed(
     wish: Wish,
 ) -> Result<(Claim, Arc<dyn Provider>, provider::Credentials), Failure> {
     let id = id_of(v1, name).await?;
+    v1.is_here(caller).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     let begun =
         v1.write(move |tx| Box::pin(async move { claim::begin_by_api(tx, &env, &who, id, wish).await })).await?;

@@ -137,6 +137,7 @@ pub(super) async fn prolong(
     let reason = checked_reason(asked.reason)?.unwrap_or_default();
     let grant = v1.read(|tx| Box::pin(async move { lookup(tx, name).await })).await?;
     let Some(grant) = grant else { return Err(unknown()) };
+    v1.is_here(&caller).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     if !v1.knows(&groups_for(&env.catalog, &grant.role, &who)).await? {
         return Err(failure::groups_unknown());

@@ -32,7 +32,7 @@ pub(super) async fn begin(
     place: Place,
     Body(ask): Body<LoginAsk>,
 ) -> Result<(StatusCode, Json<Login>), Failure> {
-    v1.strangers.admit(place.0, v1.app.ctx.clock.now())?;
+    v1.admit(place)?;
     if ask.machine.trim().is_empty() || ask.machine.chars().count() > 200 {
         return Err(Failure::invalid("`machine` names the machine that wants to sign in, in 1 to 200 letters."));
     }
@@ -79,7 +79,7 @@ pub(super) async fn look(
     match found.await? {
         Some(status) => Ok(Json(status)),
         None => {
-            v1.strangers.admit(place.0, v1.app.ctx.clock.now())?;
+            v1.admit(place)?;
             Err(unknown())
         }
     }

@@ -15,7 +15,11 @@ use axum::{
 };
 use futures::future::BoxFuture;
 
-use self::{failure::Failure, limit::Limiter};
+use self::{
+    caller::{Caller, Place},
+    failure::Failure,
+    limit::Limiter,
+};
 use crate::{
     api::ProblemCode,
     app::App,
@@ -48,8 +52,7 @@ struct V1 {
 
 /// Every route below `/v1`, ready to be served.
 pub(super) fn router(app: Arc<App>) -> Router {
-    let strangers = Limiter::new(app.config.load().api.strangers_per_minute.get());
-    let v1 = Arc::new(V1 { app, strangers });
+    let v1 = Arc::new(V1 { app, strangers: Limiter::default() });
     Router::new()
         .route("/openapi.json", get(openapi::document))
         .route("/logins", post(login::begin))
@@ -90,6 +93,23 @@ impl V1 {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
         self.app.ctx.store.write(work).await.map_err(|error| Failure::store(&self.app, &error))
+    }
+
+    /// Counts a call of somebody who has not proven who they are.
+    fn admit(&self, place: Place) -> Result<(), Failure> {
+        let most = self.app.config.load().api.strangers_per_minute.get();
+        self.strangers.admit(place.0, most, self.app.ctx.clock.now())
+    }
+
+    /// Refuses somebody who is no longer in the workspace: a session outlives an account by what is left of it otherwise.
+    async fn is_here(&self, caller: &Caller) -> Result<(), Failure> {
+        let Some(person) = caller.principal().person() else { return Ok(()) };
+        let left = directory::has_left(&self.app.ctx, person).await;
+        if left.map_err(|error| Failure::store(&self.app, &error))? {
+            let detail = "Slack says that this account was deactivated.";
+            return Err(Failure::new(ProblemCode::SessionExpired, detail));
+        }
+        Ok(())
     }
 
     /// Whether it is known well enough who is in these user groups.

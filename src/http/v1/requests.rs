@@ -67,6 +67,7 @@ pub(super) async fn ask(
     let digest = once::digest("POST /v1/requests", &asked);
     let heartbeats = asked.heartbeats;
     let ask = checked(asked, &caller)?;
+    v1.is_here(&caller).await?;
     let env = v1.app.ctx.env();
     if !v1.knows(&groups_for(&env.catalog, &ask.role, &ask.requester)).await? {
         return Err(failure::groups_unknown());

@@ -21,7 +21,7 @@ pub(super) async fn prove(
     place: Place,
     Body(proof): Body<Proof>,
 ) -> Result<(StatusCode, Json<WorkloadSession>), Failure> {
-    v1.strangers.admit(place.0, v1.app.ctx.clock.now())?;
+    v1.admit(place)?;
     let (env, config) = (v1.app.ctx.env(), v1.app.config.load_full());
     let (workloads, audience, verifier) = (env.catalog.workloads.values(), config.audience(), &v1.app.identity);
     let verified = match &proof {

@@ -210,7 +210,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             words::quoted(place)
         ),
         Fact::ProofRefused { because, claimed, place } => {
-            let claimed: Vec<String> = claimed.iter().map(|(name, value)| format!("{}={value}", name)).collect();
+            let claimed: Vec<String> = claimed.iter().map(|(name, value)| format!("{name}={value}")).collect();
             format!(
                 "*proof refused*: {} from {}; it said of itself {}",
                 words::quoted(because),

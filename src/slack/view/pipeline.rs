@@ -74,6 +74,23 @@ mod tests {
     }
 
     #[test]
+    fn a_run_can_be_looked_at() {
+        let run = Origin {
+            issuer: "https://token.actions.githubusercontent.com".to_owned(),
+            repository: Some("acme/web".to_owned()),
+            reference: Some("refs/heads/main".to_owned()),
+            environment: Some("production".to_owned()),
+            actor: Some("octocat".to_owned()),
+            run: Some("https://github.com/acme/web/actions/runs/42".to_owned()),
+        };
+        assert_eq!(
+            origin(Draft::default(), &run).finish().text,
+            "From repository `acme/web`, ref `refs/heads/main`, environment `production`, started by `octocat`, \
+             <https://github.com/acme/web/actions/runs/42|the run>"
+        );
+    }
+
+    #[test]
     fn nobody_gets_markup_or_a_foreign_link_onto_a_card() {
         let evil = Origin {
             issuer: "https://token.actions.githubusercontent.com".to_owned(),
