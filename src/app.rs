@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ambient::{Clock, Entropy},
@@ -17,6 +17,7 @@ use crate::{
         ids::{PLAYGROUND_TEAM, RoleName},
         job::Job,
     },
+    identity::Verifier,
     job::{Context, Pacer, Tools, worker::Worker},
     provider::{
         Providers, Secrets,
@@ -42,6 +43,10 @@ pub struct App {
     pub answers: TaskTracker,
     /// What has been counted so far.
     pub metrics: PrometheusHandle,
+    /// What pipelines are verified with.
+    pub identity: Verifier,
+    /// Cancelled when the bot is asked to end: whoever waits for news is answered then.
+    pub closing: CancellationToken,
     wiring: Wiring,
 }
 
@@ -115,6 +120,8 @@ impl App {
     /// When something stands in the way; nothing has been answered yet then.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Arc<Self>, StartError> {
         let tools = Box::pin(tools(&config, &wiring)).await?;
+        let identity = Verifier::new()
+            .map_err(|error| StartError::Machine(format!("no root certificates to reach issuers with: {error}")))?;
         let url = config.store_url.clone();
         let store = Store::open(&url).await.map_err(|error| StartError::Store { url: url.clone(), error })?;
         let app = Self {
@@ -122,6 +129,8 @@ impl App {
             ctx: Arc::new(context(store, tools, &wiring)),
             answers: TaskTracker::new(),
             metrics: wiring.metrics.clone(),
+            identity,
+            closing: CancellationToken::new(),
             wiring,
         };
         app.recover().await.map_err(|error| StartError::Store { url, error })?;
@@ -138,6 +147,7 @@ impl App {
                 Box::pin(async move {
                     tx.release_all_leases().await?;
                     tx.forget_sweeps().await?;
+                    tx.grace_for_all(now).await?;
                     for key in tx.unsettled_keys().await? {
                         tx.enqueue(&Job::ReconcileAccess(key), now).await?;
                     }

@@ -74,6 +74,7 @@ fn install() -> PrometheusHandle {
 fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_histogram!("jit_ack_seconds", Unit::Seconds, "From the arrival of a request from Slack to its answer.");
+    describe_counter!("jit_api_answers_total", "Answers of the API, by status.");
     describe_counter!("jit_slack_refused_total", "Requests that were not taken for Slack's, by reason.");
     describe_counter!("jit_slack_calls_total", "Calls of the Slack Web API, by method and outcome.");
     describe_counter!("jit_aws_calls_total", "Calls of AWS, by operation and outcome.");

@@ -1,18 +1,20 @@
 //! What the bot costs: acknowledgements a second beside the barest server that could give them, revocations beside the
 //! barest program that could do them, calls of AWS for one grant, and memory.
 //!
-//! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `calls` or `revocations` a part
-//! of it. The bot has a store of its own on disk and is driven by signed HTTP; nothing is asserted about time, since
+//! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `api`, `calls`, `clicks` or
+//! `revocations` a part of it. The bot has a store of its own on disk and is driven by signed HTTP; nothing is asserted about time, since
 //! machines differ: the figures stand beside each other instead, taken in turns in one run. What was acknowledged must be
 //! in the store, though, and what has ended must be gone.
 
 use std::time::Duration;
 
+mod api;
 #[path = "../../tests/it/harness/aws/mod.rs"]
 #[expect(dead_code, reason = "the tests use all of it, the benchmark only the record")]
 mod aws;
 mod bot;
 mod center;
+mod click;
 mod flood;
 mod load;
 mod lookup;
@@ -27,18 +29,25 @@ mod story;
 struct Plan {
     rounds: usize,
     seconds: Duration,
+    waiting: usize,
     flood: flood::Plan,
+    /// How often somebody approves what a command waits for.
+    clicks: usize,
 }
 
 const FULL: Plan = Plan {
     rounds: 5,
     seconds: Duration::from_secs(6),
+    waiting: 10_000,
     flood: flood::Plan { count: 10_000, paced: Duration::from_secs(40) },
+    clicks: 200,
 };
 const QUICK: Plan = Plan {
     rounds: 1,
     seconds: Duration::from_secs(2),
+    waiting: 2_000,
     flood: flood::Plan { count: 1_000, paced: Duration::from_secs(15) },
+    clicks: 20,
 };
 
 fn main() {
@@ -72,10 +81,16 @@ async fn run(plan: Plan, words: &[&str]) {
         }
         report::print_acks(&rounds);
     }
+    if wanted("api") {
+        report::print_api(&api::run(plan.waiting, plan.seconds).await);
+    }
     if wanted("calls") {
         // A panic in there says what is missing (moto, as a rule) and leaves the other figures alone.
         report::print_story(tokio::spawn(story::run()).await.ok().as_ref());
         report::print_center(tokio::spawn(center::run()).await.ok().as_ref());
+    }
+    if wanted("clicks") {
+        report::print_click(tokio::spawn(click::run(plan.clicks)).await.ok().as_ref());
     }
     if wanted("revocations") {
         report::print_flood(&flood::run(plan.flood).await);

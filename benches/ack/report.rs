@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    api::Api,
     center::{self, Center},
+    click::Click,
     flood::Flood,
     round::Round,
     story::Story,
@@ -65,6 +67,27 @@ pub fn print_acks(rounds: &[(Round, Round)]) {
     line("memory, most under load", of(&|round| megabytes(round.peak)), "MB", "below 40 MB");
 }
 
+/// The API.
+pub fn print_api(api: &Api) {
+    let Api { reads, asks, waiting, idle, peak, woken } = api;
+    heading("the API, 16 connections, synchronous=FULL", "jit", "");
+    alone(
+        "requests read a second",
+        &figure(reads.rate(), ""),
+        &format!("(99 in 100 within {})", millis(reads.percentile(99))),
+    );
+    alone(
+        "requests made a second, durable",
+        &figure(asks.rate(), ""),
+        &format!("(99 in 100 within {})", millis(asks.percentile(99))),
+    );
+    alone(&format!("memory, {waiting} pipelines waiting"), &figure(megabytes(*peak), "MB"), "below 150 MB for 10,000");
+    alone("  before any of them waits", &figure(megabytes(*idle), "MB"), "");
+    let at = |percent: usize| woken[(woken.len() * percent / 100).min(woken.len() - 1)];
+    alone("  half of them hear of their news within", &millis(at(50)), "");
+    alone("  99 in 100 within", &millis(at(99)), "below 150 ms");
+}
+
 /// Calls of STS.
 pub fn print_story(story: Option<&Story>) {
     let Some(story) = story else {
@@ -96,6 +119,25 @@ pub fn print_center(center: Option<&Center>) {
     println!("  cold request: {}", cold.request.join(", "));
     println!("  approval: {}", cold.approve.join(", "));
     println!("  revocation: {}", cold.revoke.join(", "));
+}
+
+/// From an approval to the command that waited for it.
+pub fn print_click(click: Option<&Click>) {
+    let Some(Click { times, cloud }) = click else {
+        return println!("from the click to the command: not measured, see above (scripts/bench says what is needed)");
+    };
+    let at = |times: &[Duration], percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    heading(&format!("from the click on Approve to the command, {} times", times.len()), "jit run", "");
+    for percent in [50, 99] {
+        let (whole, aws) = (at(times, percent), 2 * at(cloud, percent));
+        let ours = millis(whole.saturating_sub(aws));
+        alone(
+            &format!("  {percent} in 100 within"),
+            &millis(whole),
+            &format!("({} for two calls of AWS)", millis(aws)),
+        );
+        alone("    without the cloud's time", &ours, "below 150 ms");
+    }
 }
 
 /// Many ends at once.

@@ -1,6 +1,6 @@
 //! `jit serve`
 
-use std::{fs::File, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs::File, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -68,10 +68,14 @@ pub(crate) async fn run(app: Arc<App>, listener: TcpListener, stop: Cancellation
         let stop = stop.clone();
         async move { worker.work(stop).await }
     });
-    let served = axum::serve(listener, http::router(app.clone()))
+    let service = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
         .with_graceful_shutdown({
-            let stop = stop.clone();
-            async move { stop.cancelled().await }
+            let (stop, closing) = (stop.clone(), app.closing.clone());
+            async move {
+                stop.cancelled().await;
+                closing.cancel();
+            }
         })
         .await;
     stop.cancel();

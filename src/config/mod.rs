@@ -4,6 +4,7 @@
 //! nothing; the checked one ([`Config`]) cannot be wrong. Whatever stands between the two is reported at once, each
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 
+mod api;
 mod cloud;
 mod cloud_target;
 mod context;
@@ -27,6 +28,7 @@ mod summary;
 mod target;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -41,7 +43,7 @@ pub use self::{
     forms::RESERVED_ROLE_NAMES,
     problem::{Problem, Problems},
     secret::{Environment, ProcessEnvironment},
-    settings::{Aws, Azure, AzureCredential, Config, Drift, IdentityCenter, Server, Slack, SlackMode},
+    settings::{Api, Aws, Azure, AzureCredential, Config, Drift, IdentityCenter, Server, Slack, SlackMode},
     summary::summary,
 };
 use crate::domain::{
@@ -116,9 +118,12 @@ fn whole(roots: &Roots, report: &Report, context: &Context<'_>) -> Option<Config
             .map_or(ChannelId(String::new()), |config| config.slack.requests_channel.clone()),
     };
     let roles = role::read_all(&shared.roles, &around);
+    let auditors = api::auditors(shared.auditors, &groups);
+    let region = config.as_ref().and_then(|config| config.aws.as_ref()).map(|aws| aws.region.as_str());
+    let workloads = workload::read_all(&shared.workloads, &roles, region);
     let mut config = config?;
-    config.user_groups = roles.values().flat_map(user_groups).cloned().collect();
-    config.catalog = Arc::new(Catalog { roles, aliases, ..Arc::unwrap_or_clone(config.catalog) });
+    config.user_groups = roles.values().flat_map(user_groups).chain(&auditors.user_groups).cloned().collect();
+    config.catalog = Arc::new(Catalog { roles, aliases, workloads, auditors, ..Arc::unwrap_or_clone(config.catalog) });
     config.files = context.sources.iter().map(|source| source.path.clone()).collect();
     Some(config)
 }
@@ -131,6 +136,8 @@ struct Shared<'r> {
     groups: Vec<Node<'r>>,
     people: Vec<Node<'r>>,
     roles: Vec<Node<'r>>,
+    workloads: Vec<Node<'r>>,
+    auditors: Option<Node<'r>>,
     has_aws: bool,
 }
 
@@ -139,6 +146,7 @@ impl<'r> Shared<'r> {
         self.groups.extend(table.optional("groups", Some));
         self.people.extend(table.optional("person", Some));
         self.roles.extend(table.optional("role", Some));
+        self.workloads.extend(table.optional("workload", Some));
     }
 }
 
@@ -157,20 +165,23 @@ fn sections<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>, context: &Contex
     let azure =
         table.optional("azure", |node| node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten());
     let limits = table.optional("limits", |node| node.table(&wants("[limits]"), sections::limits)).unwrap_or_default();
+    let api = table
+        .optional("api", |node| node.table(&wants("[api]"), |table| api::api(table, &mut shared.auditors)))
+        .unwrap_or_default();
     let drift = table.optional("drift", |node| node.table(&wants("[drift]"), sections::drift)).unwrap_or_default();
     shared.gather(table);
     let catalog = Arc::new(Catalog { limits, ..Catalog::default() });
     let (user_groups, files) = (BTreeSet::new(), Vec::new());
     let (server, store_url, slack) = (server?, store_url?, slack?);
-    Some(Config { server, store_url, slack, aws, azure, drift, catalog, user_groups, files })
+    Some(Config { server, store_url, slack, aws, azure, api, drift, catalog, user_groups, files })
 }
 
 /// An included file adds roles, people and groups; what there is one of stays in the main file.
 fn included<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>) {
     shared.gather(table);
-    for key in ["include", "server", "store", "slack", "aws", "azure", "limits", "drift"] {
+    for key in ["include", "server", "store", "slack", "aws", "azure", "api", "limits", "drift"] {
         if let Some(node) = table.unwanted(key) {
-            let help = "Move it to the main file; included files have [[role]], [[person]] and [groups].";
+            let help = "Move it to the main file; included files have [[role]], [[person]], [[workload]] and [groups].";
             node.refuse(format!("`{key}` cannot stand in an included file"), help);
         }
     }

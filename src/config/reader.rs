@@ -201,7 +201,7 @@ impl<'r> Table<'r> {
 fn as_written(key: &str) -> String {
     match key {
         "server" | "store" | "slack" => format!("[{key}]"),
-        "role" | "person" => format!("[[{key}]]"),
+        "role" | "person" | "workload" => format!("[[{key}]]"),
         "rule" | "target" => format!("[[role.{key}]]"),
         _ => format!("`{key}`"),
     }

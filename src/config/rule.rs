@@ -20,8 +20,8 @@ use crate::domain::{
 pub(super) fn read<'r>(table: &mut Table<'r>, groups: &Groups<'r>) -> Option<Rule> {
     let before = table.report().count();
     let wants = Wants("a table", "when = { up_to = \"30m\" }");
-    let when = |node: Node<'r>| node.table(&wants, |table| table.required("up_to", forms::duration)).flatten();
-    let up_to = table.optional("when", when);
+    let when = table.optional("when", |node: Node<'r>| node.table(&wants, conditions)).flatten();
+    let (up_to, destroys_nothing) = when.unwrap_or_default();
     let approvals = table.optional("approvals", forms::at(approvals));
     let approvers = table.required("approvers", forms::at(|node| groups.circle(node)));
     let self_approval = table.optional("self_approval", forms::boolean).unwrap_or(false);
@@ -32,7 +32,29 @@ pub(super) fn read<'r>(table: &mut Table<'r>, groups: &Groups<'r>) -> Option<Rul
     let one = At { value: NonZeroU8::MIN, place: approvers.place };
     let approvals = approvals.unwrap_or(one);
     enough(table.report(), &approvals, &approvers)?;
-    Some(Rule { up_to, approvals: approvals.value, approvers: approvers.value, self_approval })
+    Some(Rule { up_to, destroys_nothing, approvals: approvals.value, approvers: approvers.value, self_approval })
+}
+
+/// What a request must be for the rule to fit; at least one condition must be there.
+fn conditions(table: &mut Table<'_>) -> Option<(Option<Duration>, bool)> {
+    let before = table.report().count();
+    let destroys = table.optional("destroys", destroys_nothing);
+    let up_to = if destroys.is_some() || table.report().count() > before {
+        table.optional("up_to", forms::duration)
+    } else {
+        table.required("up_to", forms::duration)
+    };
+    (table.report().count() == before).then_some((up_to, destroys.is_some()))
+}
+
+fn destroys_nothing(node: Node<'_>) -> Option<()> {
+    if forms::boolean(node)? {
+        let help = "Write destroys = false for a rule that fits plans which destroy nothing; the rules after it decide the \
+                    others.";
+        node.refuse("No rule is for plans that destroy something alone", help);
+        return None;
+    }
+    Some(())
 }
 
 fn approvals(node: Node<'_>) -> Option<NonZeroU8> {
@@ -64,14 +86,22 @@ fn enough(report: &Report, approvals: &At<NonZeroU8>, approvers: &At<Circle>) ->
 pub(super) fn check_together(report: &Report, role: Place, rules: &[At<Rule>], min: Duration, max: Duration) {
     let reach = |rule: &Rule| rule.up_to.unwrap_or(Duration::MAX);
     let mut widest: Option<&At<Rule>> = None;
+    // A rule for harmless plans keeps nothing from the rules after it, but for other rules for harmless plans.
+    let mut harmless: Option<&At<Rule>> = None;
     for rule in rules {
-        match widest {
+        let before = if rule.value.destroys_nothing {
+            [harmless, widest].into_iter().flatten().max_by_key(|rule| reach(&rule.value))
+        } else {
+            widest
+        };
+        match before {
             Some(earlier) if reach(&earlier.value) >= reach(&rule.value) => refuse_unreached(report, rule, earlier),
             _ if reach(&rule.value) < min => {
                 let message = format!("This rule never fits: no request may be shorter than {}", short(min));
                 let help = "Raise its up_to, lower the role's min_duration, or take it out.";
                 report.add(Finding::at(rule.place, message, help));
             }
+            _ if rule.value.destroys_nothing => harmless = Some(rule),
             _ => widest = Some(rule),
         }
     }

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -32,6 +33,8 @@ pub struct Config {
     pub aws: Option<Aws>,
     /// How to talk to Azure, when some role needs it.
     pub azure: Option<Azure>,
+    /// Who may use the API, and how.
+    pub api: Api,
     /// When to look whether the clouds have what the grants say.
     pub drift: Drift,
     /// The roles and limits.
@@ -172,6 +175,30 @@ pub enum AzureCredential {
     AzureCli,
 }
 
+/// `[api]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// For whom pipelines' proofs must be made; the public URL when it is not said.
+    pub audience: Option<String>,
+    /// How long people stay signed in.
+    pub session: Duration,
+    /// How many calls a minute one address may make before it has proven who it is.
+    pub strangers_per_minute: NonZeroU32,
+    /// Whether whatever stands in front of the bot tells callers' addresses, in the last entry of `X-Forwarded-For`.
+    pub behind_proxy: bool,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            audience: None,
+            session: Duration::from_hours(12),
+            strangers_per_minute: const { NonZeroU32::new(30).expect("not zero") },
+            behind_proxy: false,
+        }
+    }
+}
+
 /// `[drift]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
@@ -190,6 +217,12 @@ fn under(base: &Url, path: &str) -> String {
 }
 
 impl Config {
+    /// For whom pipelines' proofs must be made.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        self.api.audience.as_deref().unwrap_or_else(|| self.server.public_url.as_str().trim_end_matches('/'))
+    }
+
     /// The file that was named at the start.
     #[must_use]
     pub fn main_file(&self) -> &Path {

@@ -1,12 +1,14 @@
 //! What `jit check` says about a configuration that is in order: each role as people will meet it.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::Config;
 use crate::domain::{
     catalog::{AwsSts, EarlyEnd, Requesters, Role, Rule, Target},
+    ids::RoleName,
     people::Circle,
     time::short,
+    workload::{Proof, TokenRule, Workload},
 };
 
 /// As many names as one reads at a glance.
@@ -28,7 +30,9 @@ pub fn summary(config: &Config) -> String {
         many => format!(" and {many} included files"),
     };
     let roles: Vec<String> = roles.values().map(|role| format!("\n{}", one_role(role))).collect();
-    format!("{file}{included}: in order, {count}.\n{}", roles.concat())
+    let workloads: Vec<String> =
+        config.catalog.workloads.values().map(|it| format!("\n{}", one_workload(it))).collect();
+    format!("{file}{included}: in order, {count}.\n{}{}", roles.concat(), workloads.concat())
 }
 
 fn one_role(role: &Role) -> String {
@@ -41,16 +45,35 @@ fn one_role(role: &Role) -> String {
     line(&mut text, "how long", &durations(role));
     line(&mut text, "reason", &reason(role));
     for rule in &role.rules {
-        line(
-            &mut text,
-            &rule.up_to.map_or("any length".to_owned(), |up_to| format!("up to {}", short(up_to))),
-            &decision(rule),
-        );
+        line(&mut text, &fits(rule), &decision(rule));
     }
     line(&mut text, "lapses", &format!("after {} without a decision", short(role.approval_timeout)));
     for target in &role.targets {
         line(&mut text, "opens", &opens(target));
     }
+    text
+}
+
+fn one_workload(workload: &Workload) -> String {
+    let mut text = format!("{}, a pipeline\n", workload.name);
+    let claims = |rule: &TokenRule| {
+        let claim = |(name, values): (&String, &BTreeSet<String>)| {
+            format!("{name} {}", values.iter().cloned().collect::<Vec<_>>().join(" or "))
+        };
+        rule.claims.iter().map(claim).collect::<Vec<_>>().join(", ")
+    };
+    let proof = match &workload.proof {
+        Proof::Token(rule) => format!("a token of {} with {}", rule.issuer, claims(rule)),
+        Proof::AwsCaller(caller) => {
+            let names = [caller.role.as_deref(), caller.role_id.as_deref()];
+            let role = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            format!("a call of {} as the role {role} of account {}", caller.host(), caller.account)
+        }
+    };
+    line(&mut text, "proves", &proof);
+    let roles: Vec<&str> = workload.roles.iter().map(RoleName::as_str).collect();
+    line(&mut text, "may ask", &roles.join(", "));
+    line(&mut text, "signed in", &format!("for {}", short(workload.session)));
     text
 }
 
@@ -73,6 +96,12 @@ fn durations(role: &Role) -> String {
 fn reason(role: &Role) -> String {
     let needed = if role.reason_required { "required" } else { "optional" };
     role.ticket.as_ref().map_or(needed.to_owned(), |ticket| format!("{needed}, with a ticket like {ticket}"))
+}
+
+/// For what a rule is there.
+fn fits(rule: &Rule) -> String {
+    let length = rule.up_to.map_or("any length".to_owned(), |up_to| format!("up to {}", short(up_to)));
+    if rule.destroys_nothing { format!("{length}, for plans that destroy nothing") } else { length }
 }
 
 fn decision(rule: &Rule) -> String {

@@ -6,13 +6,18 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use super::chain::{Broken, Event, GENESIS, Verifier};
+pub use super::{
+    attempt::{Attempt, AttemptRefusal, Purpose},
+    chain::{Broken, Event, GENESIS, Verifier},
+};
 use super::{
     grant::{EndCause, Grant},
     ids::{Code, GrantId, RequestId, RoleName, UserId, WorkloadName},
-    policy::{AskRefusal, ReviewRefusal},
+    plan::Plan,
+    policy::AskRefusal,
     principal::Principal,
     request::{Denier, Request},
+    session::Origin,
 };
 
 /// Who did something.
@@ -99,60 +104,6 @@ impl From<&Grant> for Subject {
     }
 }
 
-/// What somebody tried to do to a request or a grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attempt {
-    /// To approve a request.
-    Approve,
-    /// To deny a request.
-    Deny,
-    /// To withdraw a request.
-    Cancel,
-    /// To have a grant end later.
-    Extend,
-    /// To give a grant back.
-    End,
-    /// To take a grant back.
-    Revoke,
-    /// To claim credentials.
-    Claim,
-}
-
-/// Why a try came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "because", rename_all = "snake_case")]
-pub enum AttemptRefusal {
-    /// The review does not count.
-    Review {
-        /// Which rule says so.
-        why: ReviewRefusal,
-    },
-    /// The request or grant belongs to somebody else.
-    NotTheirs,
-    /// The request is closed, or the grant is over.
-    TooLate,
-    /// The grant has nothing to claim, or not yet.
-    NothingToClaim,
-    /// The link was used already, or is too old.
-    LinkSpent,
-    /// The cloud did not mint the credentials.
-    Cloud {
-        /// What stood in the way.
-        why: String,
-    },
-}
-
-/// How claimed credentials were handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// Shown on a page, for a shell or a profile.
-    Shell,
-    /// Exchanged for a console session in the browser.
-    Console,
-}
-
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -170,6 +121,12 @@ pub enum Fact {
         /// The grant that is to end later, where that is what was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         extends: Option<Code>,
+        /// The plan that it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Plan>,
+        /// Where the pipeline that asks comes from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
         /// Names the policy.
         policy: String,
     },
@@ -348,6 +305,41 @@ pub enum Fact {
         /// Who has it, where it is not one of our holders.
         principal: Option<String>,
     },
+    /// Somebody is signed in to the API from now on.
+    SessionBegun {
+        /// On which machine, in its own words.
+        machine: String,
+        /// From which address.
+        place: String,
+        /// Until when.
+        until: Timestamp,
+        /// Where a pipeline comes from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
+    },
+    /// A session was ended before its time.
+    SessionEnded {
+        /// On which machine.
+        machine: String,
+        /// Whether the machine itself signed out; otherwise it was revoked in Slack.
+        signed_out: bool,
+    },
+    /// Somebody says that a login is not theirs, though they typed its code.
+    LoginRefused {
+        /// On which machine.
+        machine: String,
+        /// From which address.
+        place: String,
+    },
+    /// Somebody has shown a proof that does not hold, or that is nobody's.
+    ProofRefused {
+        /// Why, as the API says it.
+        because: String,
+        /// What the proof said of itself. Nothing of it is known to be true.
+        claimed: std::collections::BTreeMap<String, String>,
+        /// From which address.
+        place: String,
+    },
     /// The bot runs under this policy from now on.
     PolicyLoaded {
         /// Names the policy.
@@ -402,7 +394,13 @@ impl Fact {
             | Self::StuckLookedAt { about, .. }
             | Self::AccessUnstuck { about, .. } => Some(about),
             Self::DriftFound { about, .. } => about.as_ref(),
-            Self::AskRefused { .. } | Self::PolicyLoaded { .. } | Self::PolicyRefused { .. } => None,
+            Self::AskRefused { .. }
+            | Self::SessionBegun { .. }
+            | Self::SessionEnded { .. }
+            | Self::LoginRefused { .. }
+            | Self::ProofRefused { .. }
+            | Self::PolicyLoaded { .. }
+            | Self::PolicyRefused { .. } => None,
         }
     }
 }

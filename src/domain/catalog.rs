@@ -3,12 +3,7 @@
 //! A catalog is complete and consistent by construction; `config` builds it and reports everything that stands in the
 //! way. It holds no secret, only where one is to be found.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU8,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, num::NonZeroU8, path::PathBuf, time::Duration};
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -16,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ids::{ChannelId, RoleName, UserId, WorkloadName},
     people::Circle,
+    workload::Workload,
 };
 
 /// Every role, and the limits that hold for all of them.
@@ -29,6 +25,8 @@ pub struct Catalog {
     pub aliases: BTreeMap<UserId, Alias>,
     /// The pipelines that may ask, by name.
     pub workloads: BTreeMap<WorkloadName, Workload>,
+    /// Who may read the audit trail over the API.
+    pub auditors: Circle,
     /// SHA-256 of the files this was read from, in hex: names a policy in the audit trail.
     pub digest: String,
 }
@@ -39,15 +37,6 @@ impl Catalog {
     pub fn role(&self, name: &RoleName) -> Option<&Role> {
         self.roles.get(name)
     }
-}
-
-/// A pipeline that may ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
-    /// What it is called on cards and on the trail.
-    pub name: WorkloadName,
-    /// What it may ask for.
-    pub roles: BTreeSet<RoleName>,
 }
 
 /// What one person may have open.
@@ -117,6 +106,8 @@ pub enum Requesters {
 pub struct Rule {
     /// The rule fits requests of at most this length; without it, any.
     pub up_to: Option<Duration>,
+    /// The rule fits only requests for a plan that destroys nothing. One without a plan is not known to destroy nothing.
+    pub destroys_nothing: bool,
     /// How many different people must approve.
     pub approvals: NonZeroU8,
     /// Who may decide.

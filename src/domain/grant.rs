@@ -11,6 +11,9 @@ use super::{
     request::IllegalTransition,
 };
 
+/// A process that uses a grant and has said so once must be heard of this often: when it is not, the grant ends.
+pub const HEARTBEAT: SignedDuration = SignedDuration::from_mins(2);
+
 /// The holder has the role from `starts_at` to `ends_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -112,6 +115,11 @@ pub enum EndCause {
         /// Who.
         by: UserId,
     },
+    /// The process that used it was not heard of any more.
+    HeartbeatLost {
+        /// When it was heard of last.
+        last: Timestamp,
+    },
     /// A target could not be opened.
     NotGrantable {
         /// What stood in the way and what an operator must mend.
@@ -125,7 +133,7 @@ impl EndCause {
     pub fn is_early(&self) -> bool {
         match self {
             Self::Expired => false,
-            Self::GivenBack | Self::Revoked { .. } | Self::NotGrantable { .. } => true,
+            Self::GivenBack | Self::Revoked { .. } | Self::HeartbeatLost { .. } | Self::NotGrantable { .. } => true,
         }
     }
 }

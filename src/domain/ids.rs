@@ -61,6 +61,10 @@ uuid_id! {
     AccessId;
     /// Names one Slack message that the bot keeps up to date.
     CardId;
+    /// Names one session of the API.
+    SessionId;
+    /// Names one login that somebody is to confirm.
+    LoginId;
 }
 
 macro_rules! text_id {

@@ -20,6 +20,8 @@ pub enum Job {
     ReconcileAccess(AccessKey),
     /// End a grant whose time is over.
     EndGrant(GrantId),
+    /// End a grant when the process that uses it is not heard of any more.
+    WatchHeart(GrantId),
     /// Close a request that nobody decided in time.
     LapseRequest(RequestId),
     /// Ask the clouds whether a request can be granted at all, before anybody is asked to approve it.
@@ -45,6 +47,7 @@ impl Job {
         match self {
             Self::ReconcileAccess(_) => "reconcile_access",
             Self::EndGrant(_) => "end_grant",
+            Self::WatchHeart(_) => "watch_heart",
             Self::LapseRequest(_) => "lapse_request",
             Self::ResolveRequest(..) => "resolve_request",
             Self::RaiseAlarm(_) => "raise_alarm",
@@ -61,7 +64,7 @@ impl Job {
     pub fn key(&self) -> String {
         match self {
             Self::ReconcileAccess(key) => key.to_string(),
-            Self::EndGrant(grant) | Self::RaiseAlarm(grant) => grant.to_string(),
+            Self::EndGrant(grant) | Self::WatchHeart(grant) | Self::RaiseAlarm(grant) => grant.to_string(),
             Self::LapseRequest(request) | Self::ResolveRequest(request, _) => request.to_string(),
             Self::ProjectCard(card, _) => card.to_string(),
             Self::PostFeed(channel) => channel.to_string(),
@@ -78,7 +81,12 @@ impl Job {
             Self::ResolveRequest(_, provider) => Lane::Provider(*provider),
             Self::SweepCloud(cloud) => Lane::Sweep(*cloud),
             Self::ProjectCard(_, channel) | Self::PostFeed(channel) => Lane::Channel(channel.clone()),
-            Self::EndGrant(_) | Self::LapseRequest(_) | Self::RaiseAlarm(_) | Self::Sweep | Self::Prune => Lane::Store,
+            Self::EndGrant(_)
+            | Self::WatchHeart(_)
+            | Self::LapseRequest(_)
+            | Self::RaiseAlarm(_)
+            | Self::Sweep
+            | Self::Prune => Lane::Store,
         }
     }
 }

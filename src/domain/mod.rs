@@ -4,6 +4,7 @@
 //! arguments, so every rule can be tested by calling it.
 
 pub mod access;
+mod attempt;
 pub mod audit;
 pub mod aws;
 pub mod catalog;
@@ -13,8 +14,11 @@ pub mod iam_policy;
 pub mod ids;
 pub mod job;
 pub mod people;
+pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod request;
+pub mod session;
 pub mod text;
 pub mod time;
+pub mod workload;

@@ -11,7 +11,9 @@ use super::{
     catalog::{Catalog, Requesters, Role, Rule},
     ids::{RoleName, UserId},
     people::{Circle, Members},
+    plan::Plan,
     principal::Principal,
+    session::Origin,
     text::visible,
     time::seconds,
 };
@@ -27,6 +29,10 @@ pub struct Ask {
     pub duration: Option<Duration>,
     /// Why, in the requester's words; may be empty.
     pub reason: String,
+    /// The plan that it is for.
+    pub plan: Option<Plan>,
+    /// Where the pipeline that asks comes from, as its proof said.
+    pub origin: Option<Origin>,
 }
 
 /// What the policy says to an ask: who may decide, how many of them, and for how long the access would be.
@@ -36,6 +42,9 @@ pub struct Verdict {
     pub rule: usize,
     /// The longest request that rule covers, if it says so.
     pub up_to: Option<u64>,
+    /// Whether that rule covers only plans that destroy nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub destroys_nothing: bool,
     /// How many different people must approve.
     pub quorum: NonZeroU8,
     /// Who may decide.
@@ -130,12 +139,13 @@ pub fn verdict(catalog: &Catalog, ask: &Ask, members: &Members) -> Result<Verdic
         .rules
         .iter()
         .enumerate()
-        .find(|(_, rule)| rule.up_to.is_none_or(|limit| duration <= limit))
+        .find(|(_, rule)| rule.fits(duration, ask.plan.as_ref()))
         .ok_or(AskRefusal::NoRuleFits { asked: duration.as_secs() })?;
     check_quorum(rule, &ask.requester, members)?;
     Ok(Verdict {
         rule: place + 1,
         up_to: rule.up_to.map(|limit| limit.as_secs()),
+        destroys_nothing: rule.destroys_nothing,
         quorum: rule.approvals,
         approvers: rule.approvers.clone(),
         self_approval: rule.self_approval,
@@ -143,6 +153,15 @@ pub fn verdict(catalog: &Catalog, ask: &Ask, members: &Members) -> Result<Verdic
         approval_timeout: role.approval_timeout,
         policy: catalog.digest.clone(),
     })
+}
+
+impl Rule {
+    /// Whether it is the rule for a request of this length, for this plan. Without a plan nobody knows what is destroyed.
+    #[must_use]
+    pub fn fits(&self, duration: Duration, plan: Option<&Plan>) -> bool {
+        self.up_to.is_none_or(|limit| duration <= limit)
+            && (!self.destroys_nothing || plan.is_some_and(|plan| !plan.destroys()))
+    }
 }
 
 /// Whether a person or pipeline may ask for the role at all. What is open to everybody is open to every person; a

@@ -9,8 +9,10 @@ use super::{
     audit::Receipt,
     catalog::Target,
     ids::{Code, GrantId, RequestId, RoleName, UserId},
+    plan::Plan,
     policy::{AskRefusal, Verdict},
     principal::Principal,
+    session::Origin,
 };
 
 /// Somebody's wish for a role, for a duration, with a reason.
@@ -34,6 +36,10 @@ pub struct Request {
     pub verdict: Verdict,
     /// The grant that is to end later; `None` for a request for a grant of its own.
     pub extends: Option<GrantId>,
+    /// The plan that it is for, and no other.
+    pub plan: Option<Plan>,
+    /// Where the pipeline that asks comes from, as its proof said.
+    pub origin: Option<Origin>,
     /// What it would open, once the clouds have been asked; `None` until then, and where nothing has to be asked.
     pub targets: Option<ResolvedTargets>,
     /// Where it stands.

@@ -104,7 +104,8 @@ async fn redeem(app: &App, token: String, purpose: Purpose) -> Result<Result<Min
     })
 }
 
-async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>, Credentials), ProviderError> {
+/// Has the cloud mint credentials for a claim that was written down.
+pub(super) async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>, Credentials), ProviderError> {
     let key = &claim.access.key;
     let provider = app.ctx.tools.load().providers.get(&key.provider).cloned();
     let provider = provider.ok_or_else(|| ProviderError {

@@ -22,13 +22,13 @@ use crate::{
     slack::{
         inbound::{Button, Click},
         message::Message,
-        view::{answer, refusal},
+        view::{answer, login as words, refusal},
     },
     store::{StoreError, Tx},
     usecase::{
         Env, approve,
         claim::{self, Link},
-        deny, end,
+        deny, end, login, session,
         sighting::{self, Sighted},
         stuck::{self, Word},
     },
@@ -110,7 +110,13 @@ fn sighted(button: Button) -> Option<Sighted> {
         Button::Approve(request) | Button::Deny(request) => Some(Sighted::Request(request)),
         Button::Revoke(grant) => Some(Sighted::Grant(grant)),
         Button::Claim(grant) | Button::End(grant) => Some(Sighted::Holder(grant)),
-        Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink | Button::Ask => None,
+        Button::Retry(_)
+        | Button::RemovedByHand(_)
+        | Button::ConfirmLogin(_)
+        | Button::RefuseLogin(_)
+        | Button::RevokeSession(_)
+        | Button::OpenLink
+        | Button::Ask => None,
     }
 }
 
@@ -137,6 +143,15 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
         },
         Button::Retry(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::Retry).await?)),
         Button::RemovedByHand(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::RemovedByHand).await?)),
+        Button::ConfirmLogin(id) => Done::Told(match login::confirm(tx, env, by, id).await? {
+            Ok(login) => words::confirmed(&login, "/jit"),
+            Err(refused) => Message::paragraph(words::refusal(&refused)),
+        }),
+        Button::RefuseLogin(id) => Done::Told(match login::refuse(tx, env, by, id).await? {
+            Ok(login) => words::refused(&login),
+            Err(refused) => Message::paragraph(words::refusal(&refused)),
+        }),
+        Button::RevokeSession(id) => Done::Told(words::signed_out(session::revoke(tx, env, by, id).await?.as_ref())),
         Button::OpenLink | Button::Ask => Done::Repeated,
     })
 }
@@ -151,6 +166,9 @@ async fn deciding_groups(app: &App, button: Button, by: &UserId) -> Result<BTree
         | Button::End(_)
         | Button::Retry(_)
         | Button::RemovedByHand(_)
+        | Button::ConfirmLogin(_)
+        | Button::RefuseLogin(_)
+        | Button::RevokeSession(_)
         | Button::OpenLink
         | Button::Ask => {
             return Ok(BTreeSet::new());

@@ -18,10 +18,10 @@ use crate::{
         grammar::Command,
         inbound::SlashCommand,
         message::Message,
-        view::{answer, refusal},
+        view::{answer, login, refusal},
     },
     store::{StoreError, Tx},
-    usecase::{Env, cancel, end, extend, list, request, status},
+    usecase::{self, Env, cancel, end, extend, list, request, status},
 };
 
 /// Slack waits for three seconds. What is left is for the way there and back.
@@ -65,7 +65,7 @@ async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreErr
             Ok(answer::status(&read.await?, &slash))
         }
         Command::Request { role, duration, reason } => {
-            let ask = Ask { requester: user, role, duration, reason };
+            let ask = Ask { requester: user, role, duration, reason, plan: None, origin: None };
             if env.catalog.role(&ask.role).is_none() {
                 // Only to suggest a role that they may ask for: a good guess is worth a question, not a failure.
                 directory::ensure_members(&app.ctx, &requester_groups(&env.catalog)).await?;
@@ -116,6 +116,22 @@ async fn obey(app: &Arc<App>, command: SlashCommand) -> Result<Message, StoreErr
             })
             .await
         }
+        Command::Login(code) => {
+            let Principal::Person(user) = user else { return Ok(answer::help(&slash)) };
+            // Not `once`: the question has buttons, and asking it again changes nothing.
+            let typed = app
+                .ctx
+                .store
+                .write(move |tx| Box::pin(async move { usecase::login::typed(tx, &env, &user, &code).await }));
+            Ok(match typed.await? {
+                Ok(asked) => login::question(&asked),
+                Err(refused) => Message::paragraph(login::refusal(&refused)),
+            })
+        }
+        Command::Sessions => {
+            let read = app.ctx.store.read(|tx| Box::pin(async move { tx.live_sessions_of(&user, env.now).await }));
+            Ok(login::sessions(&read.await?))
+        }
         Command::End(code) => {
             once(app, delivery, env, move |tx, env| {
                 Box::pin(async move {
@@ -163,6 +179,7 @@ pub(super) fn groups_for(catalog: &Catalog, role: &RoleName, who: &Principal) ->
     }
 }
 
+/// The user groups on which it depends who may ask for what.
 pub(super) fn requester_groups(catalog: &Catalog) -> BTreeSet<UserGroupId> {
     let groups = |requesters: &Requesters| match requesters {
         Requesters::Everybody => BTreeSet::new(),

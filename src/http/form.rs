@@ -72,7 +72,8 @@ pub(super) async fn submitted(app: &Arc<App>, submission: Submission) -> Respons
         },
     };
     let reason = filled.reason.clone().unwrap_or_default().trim().to_owned();
-    let ask = Ask { requester: Principal::Person(submission.user), role: filled.role.clone(), duration, reason };
+    let (requester, role) = (Principal::Person(submission.user), filled.role.clone());
+    let ask = Ask { requester, role, duration, reason, plan: None, origin: None };
     let answer = match tokio::time::timeout(PATIENCE, carry_out(app, ask, submission.delivery)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {

@@ -16,6 +16,7 @@ mod form;
 mod health;
 mod page;
 mod slack;
+pub mod v1;
 
 /// Every route, ready to be served.
 pub fn router(app: Arc<App>) -> Router {
@@ -28,5 +29,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .with_state(app)
+        .with_state(app.clone())
+        .nest("/v1", v1::router(app))
 }

@@ -113,6 +113,11 @@ pub(super) fn refused(no: &No) -> Markup {
             "There is nothing to claim",
             format!("{} has no credentials: the access is simply there.", grant.code.grant()),
         ),
+        No::Refused(Refused::PlanMismatch(grant)) => (
+            "This access is for one plan alone",
+            format!("`jit run` claims the credentials of {} and checks that it runs that plan.", grant.code.grant()),
+        ),
+        No::Refused(Refused::Several(resources)) => ("There are several things to claim", resources.join(", ")),
         No::Cloud(error) => (
             "AWS did not hand out credentials",
             format!("{}. Click “Get credentials” in Slack to try again.", error.message.trim_end_matches('.')),

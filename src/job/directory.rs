@@ -8,7 +8,7 @@ use super::{Context, JobError};
 use crate::{
     domain::{
         ids::{UserGroupId, UserId},
-        people::{Members, Person},
+        people::{Members, Person, Standing},
         principal::Principal,
     },
     provider::Holder,
@@ -48,6 +48,33 @@ pub async fn ensure_members(ctx: &Context, groups: &BTreeSet<UserGroupId>) -> Re
     }
     let usable = known(ctx, MEMBERS_USABLE).await?;
     Ok(groups.iter().all(|group| usable.of(group).is_some()))
+}
+
+/// When it is worth asking again whether somebody is still there, who comes with a session and not by Slack.
+const STANDING_FRESH: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether Slack says that this person's account was deactivated. While it does not answer, what it said last counts.
+///
+/// # Errors
+/// When the store fails.
+pub async fn has_left(ctx: &Context, id: &UserId) -> Result<bool, StoreError> {
+    let (now, wanted) = (ctx.clock.now(), id.clone());
+    let known = ctx.store.read(move |tx| Box::pin(async move { tx.lookup_person(&wanted).await })).await?;
+    let known = match known {
+        Some(person) if person.fetched_at > now - STANDING_FRESH => Some(person),
+        known => match ctx.tools.load().slack.clone().person(id, now).await {
+            Ok(person) => {
+                let kept = person.clone();
+                ctx.store.write(move |tx| Box::pin(async move { tx.save_person(&kept).await })).await?;
+                Some(person)
+            }
+            Err(error) => {
+                tracing::warn!(user = %id, %error, "Slack does not say whether somebody is still there");
+                known
+            }
+        },
+    };
+    Ok(known.is_some_and(|person| person.standing == Standing::Deactivated))
 }
 
 async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError> {

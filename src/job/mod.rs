@@ -19,7 +19,7 @@ use crate::{
     provider::Providers,
     slack::client::{SlackApi, SlackError},
     store::{Store, StoreError, Tx},
-    usecase::{Env, end, lapse},
+    usecase::{Env, end, heartbeat, lapse},
 };
 
 pub mod directory;
@@ -177,6 +177,7 @@ async fn run(ctx: &Context, leased: &Leased) -> Result<Outcome, JobError> {
     match &leased.job {
         Job::ReconcileAccess(key) => reconcile_access::run(ctx, key, leased).await,
         Job::EndGrant(grant) => end_grant(ctx, *grant, leased).await,
+        Job::WatchHeart(grant) => watch_heart(ctx, *grant, leased).await,
         Job::LapseRequest(request) => {
             let (env, request) = (ctx.env(), *request);
             conclude(ctx, leased, Outcome::Done, move |tx| {
@@ -214,6 +215,23 @@ async fn end_grant(ctx: &Context, grant: GrantId, leased: &Leased) -> Result<Out
         })
         .await?;
     Err(error)
+}
+
+/// Ends a grant whose process is not heard of any more, or looks again when it would have to be.
+async fn watch_heart(ctx: &Context, grant: GrantId, leased: &Leased) -> Result<Outcome, JobError> {
+    let (env, kept) = (ctx.env(), leased.clone());
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                match heartbeat::watch(tx, &env, grant).await? {
+                    Some(at) => Outcome::Again { at }.note(tx, &kept, env.now).await,
+                    None => Outcome::Done.note(tx, &kept, env.now).await,
+                }
+            })
+        })
+        .await?;
+    // An end takes this job off the list by itself.
+    Ok(without_lease())
 }
 
 /// For a verb that takes its own job off the list, since others may be at it too.

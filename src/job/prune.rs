@@ -11,6 +11,13 @@ const EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(ctx: &Context) -> Result<Outcome, JobError> {
     let now = ctx.clock.now();
-    ctx.store.write(move |tx| Box::pin(async move { tx.prune(now - KEPT).await })).await?;
+    ctx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.prune(now - KEPT).await?;
+                tx.prune_calls(now - KEPT, now).await
+            })
+        })
+        .await?;
     Ok(Outcome::Again { at: now + EVERY })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{
     ids::{Code, RoleName},
+    session::typed_code,
     time::parse_duration,
 };
 
@@ -38,6 +39,10 @@ pub enum Command {
         /// Why, if that has changed.
         reason: String,
     },
+    /// `/jit login 7K3M-9QXZ`
+    Login(Code),
+    /// `/jit sessions`
+    Sessions,
 }
 
 /// Why a command was not understood.
@@ -62,6 +67,8 @@ pub enum Misunderstood {
         /// What was typed.
         typed: String,
     },
+    /// `/jit login` without a code, or with something that is none.
+    NoLoginCode,
     /// `/jit cancel` or `/jit end` without a name, or with something that is none.
     NoCode {
         /// The command.
@@ -72,16 +79,18 @@ pub enum Misunderstood {
 }
 
 /// The commands, for the help text and for "did you mean".
-pub const VERBS: [&str; 7] = ["request", "list", "status", "extend", "cancel", "end", "help"];
+pub const VERBS: [&str; 9] = ["request", "list", "status", "extend", "cancel", "end", "login", "sessions", "help"];
 
 /// How each is used and what it is for, in the order of the help text.
-pub const USAGES: [(&str, &str); 7] = [
+pub const USAGES: [(&str, &str); 9] = [
     ("request ROLE 30m why you need it", "ask for a role; without a time you get its usual one"),
     ("list", "what you may ask for, how long, and who approves"),
     ("status", "your requests that wait, and what you have"),
     ("extend GRANT-7K3M 30m", "ask for more time"),
     ("cancel REQ-7K3M", "withdraw a request"),
     ("end GRANT-7K3M", "give access back before its time"),
+    ("login 7K3M-9QXZ", "sign in the machine on which `jit login` shows this code"),
+    ("sessions", "machines that are signed in as you, and signing them out"),
     ("help", "this text"),
 ];
 
@@ -102,6 +111,8 @@ pub fn parse(text: &str) -> Result<Command, Misunderstood> {
         }
         "end" => code(rest).map(Command::End).ok_or(Misunderstood::NoCode { verb: "end", example: "GRANT-7K3M" }),
         "extend" => extend(rest),
+        "login" => typed_code(rest).map(Command::Login).ok_or(Misunderstood::NoLoginCode),
+        "sessions" => Ok(Command::Sessions),
         unknown => Err(Misunderstood::Verb { typed: verb.to_owned(), did_you_mean: closest(unknown) }),
     }
 }
@@ -250,6 +261,10 @@ mod tests {
             ("extend 7K3M", Err(Misunderstood::NoDuration { typed: String::new() })),
             ("extend 7K3M soon", Err(Misunderstood::NoDuration { typed: "soon".into() })),
             ("extend 7K3M 90", Err(Misunderstood::BadDuration { typed: "90".into() })),
+            ("login 7k3m-9qxz", Ok(Command::Login(Code::parse("7K3M9QXZ").unwrap()))),
+            ("login", Err(Misunderstood::NoLoginCode)),
+            ("login 7K3M", Err(Misunderstood::NoLoginCode)),
+            ("sessions", Ok(Command::Sessions)),
             ("cancel", Err(Misunderstood::NoCode { verb: "cancel", example: "REQ-7K3M" })),
             ("end it", Err(Misunderstood::NoCode { verb: "end", example: "GRANT-7K3M" })),
             ("reqeust x", Err(Misunderstood::Verb { typed: "reqeust".into(), did_you_mean: Some("request") })),

@@ -116,8 +116,11 @@ impl Tx {
         .bind(request.to_string())
         .fetch_all(&mut *self.conn)
         .await?;
+        // What a card shows is what those who wait by the API wait for.
+        self.pending.news.push(request.0);
         for row in rows {
             let card = row.read()?;
+            self.pending.news.push(card.request.0);
             self.enqueue(&Job::ProjectCard(card.id, card.address), now).await?;
         }
         Ok(())

@@ -61,6 +61,7 @@ impl Tx {
                 purpose: match purpose.as_str() {
                     "shell" => Purpose::Shell,
                     "console" => Purpose::Console,
+                    "program" => Purpose::Program,
                     other => return Err(unknown("claim_link", other)),
                 },
                 expires_at: moment("claim_link", expires_at)?,
@@ -90,6 +91,7 @@ fn purpose_name(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Shell => "shell",
         Purpose::Console => "console",
+        Purpose::Program => "program",
     }
 }
 

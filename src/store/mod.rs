@@ -15,6 +15,8 @@ use sqlx::{
 mod access;
 mod agenda;
 mod audit;
+mod bell;
+mod call;
 mod card;
 mod card_copy;
 mod claim_link;
@@ -27,12 +29,15 @@ mod pending;
 mod people;
 mod request;
 mod row;
+mod session;
 mod sweep;
 mod writer;
 
 pub use access::Occupancy;
 pub use agenda::{Agenda, Outlook};
 pub use audit::Chain;
+pub use bell::{Bell, Listener};
+pub use call::Call;
 pub use card::{Card, CardKind};
 pub use card_copy::CardCopy;
 pub use claim_link::ClaimLink;
@@ -62,6 +67,7 @@ pub struct Store {
     writer: writer::Writer,
     readers: SqlitePool,
     agenda: Arc<Agenda>,
+    bell: Arc<Bell>,
 }
 
 /// How the tables came to be as they are.
@@ -97,9 +103,9 @@ impl Store {
     async fn start(pool: SqlitePool, options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Reader(readers.clone()).check_version().await?;
-        let agenda = Arc::new(Agenda::default());
+        let (agenda, bell) = (Arc::new(Agenda::default()), Arc::new(Bell::default()));
         let tx = Tx::new(pool.acquire().await?);
-        Ok(Self { writer: writer::Writer::start(tx, agenda.clone()), readers, agenda })
+        Ok(Self { writer: writer::Writer::start(tx, agenda.clone(), bell.clone()), readers, agenda, bell })
     }
 
     /// Opens an existing store for reading alone, beside a running bot.
@@ -144,6 +150,12 @@ impl Store {
     #[must_use]
     pub fn agenda(&self) -> Arc<Agenda> {
         self.agenda.clone()
+    }
+
+    /// Tells of news. Each write rings it once it is on disk.
+    #[must_use]
+    pub fn bell(&self) -> Arc<Bell> {
+        self.bell.clone()
     }
 
     /// Answers what was handed in, then closes the files.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     StoreError, Tx,
@@ -33,6 +34,8 @@ pub(super) struct Pending {
     pub trail: Option<Trail>,
     /// Lanes in which something has changed: told to the worker after the commit.
     pub touched: Vec<(Lane, Touch)>,
+    /// Requests and logins of which there is news: whoever waits for it is told after the commit.
+    pub news: Vec<Uuid>,
     /// What was put on the trail: counted after the commit.
     pub recorded: Vec<String>,
 }
@@ -68,6 +71,7 @@ struct Delivery {
 pub(super) struct Mark {
     trail: Option<Trail>,
     touched: usize,
+    news: usize,
     recorded: usize,
 }
 
@@ -100,7 +104,12 @@ impl Pending {
 
     /// Before a unit, when nothing is kept back.
     pub fn mark(&self) -> Mark {
-        Mark { trail: self.trail.clone(), touched: self.touched.len(), recorded: self.recorded.len() }
+        Mark {
+            trail: self.trail.clone(),
+            touched: self.touched.len(),
+            news: self.news.len(),
+            recorded: self.recorded.len(),
+        }
     }
 
     /// The unit was undone.
@@ -108,6 +117,7 @@ impl Pending {
         self.empty();
         self.trail = mark.trail;
         self.touched.truncate(mark.touched);
+        self.news.truncate(mark.news);
         self.recorded.truncate(mark.recorded);
     }
 

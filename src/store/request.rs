@@ -29,6 +29,8 @@ struct Row {
     closed_by: Option<String>,
     targets: Option<String>,
     extends: Option<String>,
+    plan: Option<String>,
+    origin: Option<String>,
 }
 
 impl Tx {
@@ -48,8 +50,9 @@ impl Tx {
 
     async fn try_insert_request(&mut self, request: &Request) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, extends, state)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'awaiting') on conflict (code) do nothing",
+            "insert into request (id, code, requester, role, reason, asked_at, decide_by, verdict, extends, plan, origin,
+                                  state)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'awaiting') on conflict (code) do nothing",
         )
         .bind(request.id.to_string())
         .bind(request.code.as_str())
@@ -60,6 +63,8 @@ impl Tx {
         .bind(micros(request.decide_by))
         .bind(json("request", &request.verdict)?)
         .bind(request.extends.map(|grant| grant.to_string()))
+        .bind(request.plan.as_ref().map(|plan| json("request", plan)).transpose()?)
+        .bind(request.origin.as_ref().map(|origin| json("request", origin)).transpose()?)
         .execute(&mut *self.conn)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -255,6 +260,8 @@ impl Row {
             decide_by: moment("request", self.decide_by)?,
             verdict: from_json("request", &self.verdict)?,
             extends: self.extends.as_deref().map(|grant| id("request", grant)).transpose()?,
+            plan: self.plan.as_deref().map(|plan| from_json("request", plan)).transpose()?,
+            origin: self.origin.as_deref().map(|origin| from_json("request", origin)).transpose()?,
             targets: self.targets.as_deref().map(|targets| from_json("request", targets)).transpose()?,
             state,
         })

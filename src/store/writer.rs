@@ -11,7 +11,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{Agenda, StoreError, Tx};
+use super::{Agenda, Bell, StoreError, Tx};
 
 /// How many units share one commit at most; more would only make the first ones wait.
 const GROUP: usize = 64;
@@ -36,12 +36,12 @@ struct Ran {
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 impl Writer {
-    pub(super) fn start(tx: Tx, agenda: Arc<Agenda>) -> Self {
+    pub(super) fn start(tx: Tx, agenda: Arc<Agenda>, bell: Arc<Bell>) -> Self {
         let (queue, units) = mpsc::channel(QUEUE);
         // A thread of its own: a unit is twenty trips to the database's thread and back, and on each way back it would
         // wait behind whatever else the runtime does. It ends when the last handle is gone and all is written.
         let runtime = Handle::current();
-        thread::spawn(move || runtime.block_on(write_groups(tx, units, agenda)));
+        thread::spawn(move || runtime.block_on(write_groups(tx, units, &agenda, &bell)));
         Self { queue }
     }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Writer {
     }
 }
 
-async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: Arc<Agenda>) {
+async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: &Agenda, bell: &Bell) {
     let mut group = Vec::with_capacity(GROUP);
     while units.recv_many(&mut group, GROUP).await > 0 {
         let mut answers = Vec::with_capacity(group.len());
@@ -95,6 +95,7 @@ async fn write_groups(mut tx: Tx, mut units: mpsc::Receiver<Unit>, agenda: Arc<A
             metrics::counter!("jit_events_total", "kind" => kind).increment(1);
         }
         agenda.touch(tx.pending.touched.drain(..));
+        bell.ring(tx.pending.news.drain(..));
         for (answer, kept) in answers {
             answer(failure.clone().map_or(kept, |why| Err(StoreError::CommitFailed(why))));
         }

@@ -88,6 +88,8 @@ async fn todays_verdict(
         role: request.role.clone(),
         duration: Some(request.duration()),
         reason: request.reason.clone(),
+        plan: request.plan.clone(),
+        origin: request.origin.clone(),
     };
     let members = env.members(tx).await?;
     let missing = || AskRefusal::UnknownRole { asked: request.role.clone(), did_you_mean: None };

@@ -151,12 +151,18 @@ pub async fn give_up(tx: &mut Tx, env: &Env, access: &Access, why: &str) -> Resu
     Ok(())
 }
 
+/// Ends a grant on the bot's own account, whose process is gone.
+pub(super) async fn lose(tx: &mut Tx, env: &Env, grant: Grant, cause: EndCause) -> Result<Grant, StoreError> {
+    begin(tx, env, grant, &Actor::Jit, cause).await
+}
+
 /// From here on nothing can be claimed, and the clouds are told.
 async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: EndCause) -> Result<Grant, StoreError> {
     let state = grant.state.apply(GrantEvent::EndCalled { at: env.now, cause: cause.clone() })?;
     tx.move_grant(&grant, &state).await?;
     tx.record(env.now, actor, &Fact::GrantEnding { about: Subject::from(&grant), cause }).await?;
     tx.drop_job(&Job::EndGrant(grant.id)).await?;
+    tx.drop_job(&Job::WatchHeart(grant.id)).await?;
     extend::forget(tx, env, grant.id).await?;
     for access in tx.accesses_of(grant.id).await? {
         tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;

@@ -67,7 +67,10 @@ pub async fn extend(
     }
     let reason = if reason.trim().is_empty() { grant.reason.clone() } else { reason };
     let whole = grant.length().saturating_add(more);
-    let ask = Ask { requester: by.clone(), role: grant.role.clone(), duration: Some(whole), reason };
+    // It is the same plan, and so the same rule if that looks at plans.
+    let Request { plan, origin, .. } = tx.load_request(grant.request).await?;
+    let role = grant.role.clone();
+    let ask = Ask { requester: by.clone(), role, duration: Some(whole), reason, plan, origin };
     Ok(request::ask_for(tx, env, ask, Some(&grant)).await?.map_err(Refused::Policy))
 }
 

@@ -83,6 +83,8 @@ async fn keep(
         decide_by: extends.map_or(decide_by, |grant| extend::decide_by(grant, decide_by)),
         verdict,
         extends: extends.map(|grant| grant.id),
+        plan: ask.plan,
+        origin: ask.origin,
         targets: None,
         state: RequestState::Awaiting,
     };
@@ -93,6 +95,8 @@ async fn keep(
         quorum: request.verdict.quorum.get(),
         decide_by: request.decide_by,
         extends: extends.map(|grant| grant.code.clone()),
+        plan: request.plan.clone(),
+        origin: request.origin.clone(),
         policy: request.verdict.policy.clone(),
     };
     tx.record(env.now, &Actor::from(&request.requester), &fact).await?;

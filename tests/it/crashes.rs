@@ -1,9 +1,10 @@
 //! `kill -9` between any two steps: nothing is lost, nothing is done twice that may not be, and nothing outlives its end.
 
 use jit::{
-    domain::{audit::Fact, job::Lane},
+    domain::{audit::Fact, grant::EndCause, job::Lane},
     store::StoreError,
 };
+use serde_json::json;
 
 use crate::harness::{World, aws::Fault, browser, checks, hours, minutes, seconds, state};
 
@@ -56,6 +57,51 @@ async fn a_crash_between_any_steps_of_a_grant_that_runs_out() {
 #[tokio::test]
 async fn a_crash_between_any_steps_of_a_grant_that_is_revoked() {
     many_steps(2, true).await;
+}
+
+/// A process that was killed with the machine that it ran on, and a crash of the bot while it takes the grant back.
+async fn a_lost_process_with_a_crash_after(steps: usize) -> bool {
+    let mut world = World::start().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    let program = world.signs_in(&requester).await;
+    let ask = json!({ "role": "prod-deploy", "duration": "30m", "reason": "OPS-42" });
+    let grant = world.grants_by_api(&program, &approver, ask).await;
+    let path = format!("/grants/{}", grant["id"].as_str().unwrap());
+    program.post(&format!("{path}/heartbeat"), json!({})).await.ok();
+    let credentials = program.post(&format!("{path}/credentials"), json!({})).await.ok();
+    for secret in ["secret_access_key", "session_token"] {
+        world.shown_secrets.push(credentials[secret].as_str().unwrap().to_owned());
+    }
+    world.crash_after(steps);
+    // Two minutes, and two more if the bot came back meanwhile.
+    world.advance(minutes(5)).await;
+    let lost = program.get(&path).await.ok();
+    assert_eq!(lost["state"], "ended", "after {steps} steps: {lost}");
+    assert!(!world.works(credentials["access_key_id"].as_str().unwrap()).await, "after {steps} steps");
+    let ends = world
+        .facts()
+        .await
+        .into_iter()
+        .filter(|fact| matches!(fact, Fact::GrantEnded { cause: EndCause::HeartbeatLost { .. }, .. }));
+    assert_eq!(ends.count(), 1, "after {steps} steps");
+    world.advance(hours(2)).await;
+    let has_crashed = world.has_crashed();
+    world.everything_is_read();
+    world.finish().await;
+    has_crashed
+}
+
+#[tokio::test]
+async fn a_crash_between_any_steps_of_a_grant_whose_process_is_gone() {
+    let stride = if std::env::var_os("JIT_EVERY_STEP").is_some() { 1 } else { 4 };
+    let mut steps = (1..).step_by(stride);
+    loop {
+        let some: Vec<usize> = steps.by_ref().take(6).collect();
+        let stories = some.iter().map(|steps| a_lost_process_with_a_crash_after(*steps));
+        if futures::future::join_all(stories).await.contains(&false) {
+            return;
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The stories, over the wire and against models of the outside world.
 
+mod api;
+mod api_document;
+mod api_workloads;
 mod asking;
 mod assignment_trouble;
 mod aws_iam;
@@ -9,6 +12,7 @@ mod aws_trouble;
 mod browser;
 mod bundles;
 mod claiming;
+mod command_line;
 mod crashes;
 mod deadline;
 mod deciding;
@@ -30,6 +34,11 @@ mod many_accounts;
 mod overlap;
 mod playground;
 mod policy_change;
+mod run_command;
+mod run_interrupted;
+mod run_pipeline;
+mod run_plan;
+mod run_refused;
 mod serving;
 mod session_ends;
 mod slack_door;

@@ -57,7 +57,7 @@ async fn grants(tx: &mut Tx, env: Env, numbers: Vec<usize>) -> Result<Vec<Assign
         let role = &roles[number % roles.len()];
         let requester = Principal::Person(UserId(format!("U0{number:06}")));
         let (duration, reason) = (Some(LASTS), "fixing OPS-42".to_owned());
-        let ask = Ask { requester, role: role.name.clone(), duration, reason };
+        let ask = Ask { requester, role: role.name.clone(), duration, reason, plan: None, origin: None };
         let asked = request::request(tx, &env, ask).await?.expect("the role is open to everybody");
         let targets =
             ResolvedTargets { configured: role.targets.clone(), resolved: role.targets.clone(), receipts: Vec::new() };

@@ -78,14 +78,16 @@ fn included_files_cannot_have_what_there_is_one_of() {
  1 | include = []
    :           ^^
    `----
-  help: Move it to the main file; included files have [[role]], [[person]] and [groups].
+  help: Move it to the main file; included files have [[role]], [[person]], [[workload]] and
+        [groups].
 
   x `slack` cannot stand in an included file
    ,-[more.toml:2:1]
  2 | [slack]
    : ^^^^^^^
    `----
-  help: Move it to the main file; included files have [[role]], [[person]] and [groups].
+  help: Move it to the main file; included files have [[role]], [[person]], [[workload]] and
+        [groups].
 
   x `rolle` is not a key of the file
    ,-[more.toml:3:2]

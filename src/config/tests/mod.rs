@@ -1,5 +1,6 @@
 //! The configuration as an operator meets it: files in, words out.
 
+mod api;
 mod aws_targets;
 mod files;
 mod good;

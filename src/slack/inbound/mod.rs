@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::grammar::{self, Command, Misunderstood};
-use crate::domain::ids::{ChannelId, GrantId, RequestId, UserGroupId, UserId};
+use crate::domain::ids::{ChannelId, GrantId, LoginId, RequestId, SessionId, UserGroupId, UserId};
 
 mod form;
 mod signature;
@@ -108,6 +108,12 @@ pub enum Button {
     Retry(GrantId),
     /// What is stuck was removed by hand.
     RemovedByHand(GrantId),
+    /// The machine whose code was typed is theirs.
+    ConfirmLogin(LoginId),
+    /// It is not.
+    RefuseLogin(LoginId),
+    /// Sign a machine out.
+    RevokeSession(SessionId),
     /// Opens the page with the credentials in the browser; Slack tells us all the same.
     OpenLink,
     /// Opens the form for asking.
@@ -126,6 +132,9 @@ impl Button {
             Self::Revoke(_) => "revoke",
             Self::Retry(_) => "retry",
             Self::RemovedByHand(_) => "removed_by_hand",
+            Self::ConfirmLogin(_) => "confirm_login",
+            Self::RefuseLogin(_) => "refuse_login",
+            Self::RevokeSession(_) => "revoke_session",
             Self::OpenLink => "open_link",
             Self::Ask => ASK_FORM,
         }
@@ -141,6 +150,8 @@ impl Button {
             | Self::Revoke(grant)
             | Self::Retry(grant)
             | Self::RemovedByHand(grant) => grant.to_string(),
+            Self::ConfirmLogin(login) | Self::RefuseLogin(login) => login.to_string(),
+            Self::RevokeSession(session) => session.to_string(),
             Self::OpenLink => String::new(),
             Self::Ask => ASK_FORM.to_owned(),
         }
@@ -156,6 +167,9 @@ impl Button {
             "revoke" => value.parse().ok().map(Self::Revoke),
             "retry" => value.parse().ok().map(Self::Retry),
             "removed_by_hand" => value.parse().ok().map(Self::RemovedByHand),
+            "confirm_login" => value.parse().ok().map(Self::ConfirmLogin),
+            "refuse_login" => value.parse().ok().map(Self::RefuseLogin),
+            "revoke_session" => value.parse().ok().map(Self::RevokeSession),
             "open_link" => Some(Self::OpenLink),
             ASK_FORM => Some(Self::Ask),
             _ => None,

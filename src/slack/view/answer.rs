@@ -114,12 +114,16 @@ fn role_words(role: &Role) -> String {
     lines.join("\n")
 }
 
-fn rule_words(place: usize, rule: &Rule) -> String {
+/// A rule, for whom and for what.
+#[must_use]
+pub fn rule_words(place: usize, rule: &Rule) -> String {
     let reach = match (rule.up_to, place) {
         (Some(limit), _) => format!("Up to {}: ", time::short(limit)),
+        (None, _) if rule.destroys_nothing => String::new(),
         (None, 0) => String::new(),
         (None, _) => "Longer: ".to_owned(),
     };
+    let reach = if rule.destroys_nothing { format!("{reach}Plans that destroy nothing: ") } else { reach };
     let own = if rule.self_approval { "; you may approve yourself" } else { "" };
     let different = if rule.approvals.get() > 1 { " by different people" } else { "" };
     format!("{reach}{}{different} from {}{own}", words::approvals(rule.approvals.get()), words::circle(&rule.approvers))

@@ -14,7 +14,7 @@ use crate::{
     slack::{
         inbound::Button,
         message::Message,
-        view::{extension, refusal},
+        view::{extension, pipeline, refusal},
     },
 };
 
@@ -33,6 +33,8 @@ pub fn card(story: &Story) -> Message {
             time::short(request.duration()),
         ))
         .quote("Why", &request.reason);
+    let draft = request.origin.iter().fold(draft, pipeline::origin);
+    let draft = request.plan.iter().fold(draft, pipeline::plan);
     let draft = match &request.state {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
@@ -133,6 +135,9 @@ pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
     match cause {
         EndCause::Expired => "its time is over".to_owned(),
         EndCause::GivenBack => format!("{} gave it back", words::principal(&grant.holder)),
+        EndCause::HeartbeatLost { last } => {
+            format!("the process that used it was not heard of any more, last on {}", words::moment(*last))
+        }
         EndCause::Revoked { by } => format!("{} revoked it", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }
@@ -162,9 +167,10 @@ pub(super) fn small_print(request: &Request) -> String {
     let verdict = &request.verdict;
     let limit =
         verdict.up_to.map(|seconds| format!(", up to {}", time::short(std::time::Duration::from_secs(seconds))));
+    let harmless = if verdict.destroys_nothing { ", plans that destroy nothing" } else { "" };
     let own = if verdict.self_approval { ", requesters may approve themselves" } else { "" };
     format!(
-        "{} · rule {} of {}{}: {}{own} · asked {}",
+        "{} · rule {} of {}{}{harmless}: {}{own} · asked {}",
         request.code.request(),
         verdict.rule,
         words::escape(request.role.as_str()),
@@ -197,6 +203,7 @@ mod tests {
         let verdict = Verdict {
             rule: 1,
             up_to: None,
+            destroys_nothing: false,
             quorum: NonZeroU8::MIN,
             approvers: Circle::default(),
             self_approval: false,
@@ -214,6 +221,8 @@ mod tests {
             decide_by: Timestamp::UNIX_EPOCH,
             verdict,
             extends: None,
+            plan: None,
+            origin: None,
             targets: Some(ResolvedTargets { configured: targets.clone(), resolved: targets, receipts: Vec::new() }),
             state: RequestState::Awaiting,
         };

@@ -106,6 +106,17 @@ impl Draft {
         self
     }
 
+    /// One of several buttons that do the same to different things: Slack wants their action ids to differ.
+    #[must_use]
+    pub fn one_of_many(mut self, label: &str, place: usize, button: Button, about: &str) -> Self {
+        let element = SlackBlockButtonElement::new(pt!(label))
+            .with_action_id(format!("{}.{place}", button.action_id()).into())
+            .with_value(button.value())
+            .with_accessibility_label(shortened(&format!("{label} {about}"), 75).into());
+        self.buttons.push(element.into());
+        self
+    }
+
     /// A button that opens a page in the browser.
     #[must_use]
     pub fn link(mut self, label: &str, place: usize, url: url::Url) -> Self {

@@ -12,7 +12,9 @@ use crate::{
     domain::{
         audit::{Attempt, AttemptRefusal, Drift, Event, Fact, Purpose, Subject},
         grant::EndCause,
+        plan::Plan,
         policy::ReviewRefusal,
+        session::Origin,
         time,
     },
     slack::message::{MAX_SECTION, Message, section, shortened},
@@ -66,10 +68,12 @@ fn actor(name: &str) -> String {
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each kind of event")]
 fn fact_words(fact: &Fact, actor: &str) -> String {
     match fact {
-        Fact::RequestMade { about, rule, quorum, decide_by, .. } => format!(
-            "{} *requested*: {} · rule {rule}: {} needed, to be decided by {}",
+        Fact::RequestMade { about, rule, quorum, decide_by, plan, origin, .. } => format!(
+            "{} *requested*: {}{}{} · rule {rule}: {} needed, to be decided by {}",
             request_name(about),
             wish(about),
+            origin.as_ref().map(from).unwrap_or_default(),
+            plan.as_ref().map(for_plan).unwrap_or_default(),
             words::approvals(*quorum),
             words::moment(*decide_by)
         ),
@@ -131,6 +135,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             match purpose {
                 Purpose::Shell => "to use in a shell",
                 Purpose::Console => "to open the console",
+                Purpose::Program => "for a program",
             },
             words::quoted(access_key_id),
             words::quoted(resource),
@@ -188,6 +193,31 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             let whose = whose.or_else(|| principal.as_deref().map(words::quoted)).unwrap_or_default();
             format!("{what}: {} · {whose}", words::quoted(resource))
         }
+        Fact::SessionBegun { machine, place, until, origin } => format!(
+            "*signed in*: {actor} on {} from {}, until {}{}",
+            words::quoted(machine),
+            words::quoted(place),
+            words::moment(*until),
+            origin.as_ref().map(from).unwrap_or_default()
+        ),
+        Fact::SessionEnded { machine, signed_out } => {
+            let how = if *signed_out { "signed out" } else { "session revoked" };
+            format!("*{how}*: {actor} on {}", words::quoted(machine))
+        }
+        Fact::LoginRefused { machine, place } => format!(
+            "*login refused*: {actor} typed the code of {} at {} and says that it is not theirs",
+            words::quoted(machine),
+            words::quoted(place)
+        ),
+        Fact::ProofRefused { because, claimed, place } => {
+            let claimed: Vec<String> = claimed.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!(
+                "*proof refused*: {} from {}; it said of itself {}",
+                words::quoted(because),
+                words::quoted(place),
+                words::quoted(&claimed.join(" "))
+            )
+        }
         Fact::PolicyLoaded { policy, roles } => {
             let roles = words::counted(*roles as u64, "role", "roles");
             format!("*policy in force*: {}, {roles}", words::quoted(&short(policy)))
@@ -229,6 +259,24 @@ fn wish(about: &Subject) -> String {
     )
 }
 
+/// Where a pipeline comes from.
+fn from(origin: &Origin) -> String {
+    let parts = [&origin.repository, &origin.reference, &origin.environment, &origin.actor];
+    let parts: Vec<&str> = parts.into_iter().filter_map(|part| part.as_deref()).collect();
+    let run = origin.run.as_deref().and_then(|run| words::link(&run.parse().ok()?, "run")).unwrap_or_default();
+    format!(" · from {} {run}", words::quoted(&parts.join(" ")))
+}
+
+fn for_plan(plan: &Plan) -> String {
+    format!(
+        " · for plan {}: {} to add, {} to change, {} to destroy",
+        words::quoted(&short(&plan.sha256)),
+        plan.add,
+        plan.change,
+        plan.destroy
+    )
+}
+
 fn attempt_words(attempt: Attempt) -> &'static str {
     match attempt {
         Attempt::Approve => "approve",
@@ -238,6 +286,7 @@ fn attempt_words(attempt: Attempt) -> &'static str {
         Attempt::End => "end it",
         Attempt::Revoke => "revoke it",
         Attempt::Claim => "claim credentials",
+        Attempt::Heartbeat => "keep it alive",
     }
 }
 
@@ -253,6 +302,7 @@ fn attempt_refusal(refusal: &AttemptRefusal) -> String {
         AttemptRefusal::TooLate => "too late".to_owned(),
         AttemptRefusal::NothingToClaim => "nothing to claim".to_owned(),
         AttemptRefusal::LinkSpent => "the link was used already or too old".to_owned(),
+        AttemptRefusal::PlanMismatch => "it is not the plan that was approved".to_owned(),
         AttemptRefusal::Cloud { why } => words::escape(why),
     }
 }
@@ -262,6 +312,7 @@ fn cause_words(about: &Subject, cause: &EndCause) -> String {
         EndCause::Expired => "its time is over".to_owned(),
         EndCause::GivenBack => format!("given back by {}", words::principal(&about.requester)),
         EndCause::Revoked { by } => format!("revoked by {}", words::person(by)),
+        EndCause::HeartbeatLost { last } => format!("no heartbeat since {}", words::moment(*last)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),
     }
 }

@@ -108,7 +108,9 @@ fn active(draft: Draft, story: &Story, grant: &Grant) -> Draft {
     let draft = caveats(draft, story);
     let mints = story.accesses.iter().any(|access| access.target.nature() == Nature::Session);
     let draft =
-        if mints {
+        if story.request.plan.is_some() {
+            draft.note("It is for one plan alone: `jit run` fetches the credentials and checks that it is that plan.")
+        } else if mints {
             draft
                 .note("Credentials stop working at that moment. Get fresh ones as often as you need until then.")
                 .button("Get credentials", Button::Claim(grant.id), &about, Weight::Primary)

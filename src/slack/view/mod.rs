@@ -11,6 +11,8 @@ mod extension;
 pub mod feed;
 pub mod form;
 pub mod holder;
+pub mod login;
+mod pipeline;
 pub mod refusal;
 pub mod words;
 

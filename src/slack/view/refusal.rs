@@ -46,9 +46,11 @@ pub fn ask(refusal: &AskRefusal, slash: &str) -> String {
             "This role wants a ticket in the reason, of the form {}. Name it at the end of the command.",
             words::quoted(pattern)
         ),
-        AskRefusal::NoRuleFits { asked } => {
-            format!("No rule of this role covers {}. Ask for a shorter time.", length(asked))
-        }
+        AskRefusal::NoRuleFits { asked } => format!(
+            "No rule of this role covers {}. Ask for a shorter time; for a plan that destroys something, an operator has to \
+             add a rule.",
+            length(asked)
+        ),
         AskRefusal::TargetsChanged => "What this role opens has changed since it was asked for. Ask again.".to_owned(),
         AskRefusal::GrantOver => "The grant that was to last longer has ended. Ask for the role again.".to_owned(),
         AskRefusal::TooFewApprovers { needed, able } => format!(
@@ -89,6 +91,9 @@ pub fn misunderstood(what: &Misunderstood, slash: &str) -> String {
             "{} is not a length of time. Write it with a unit, like `30m`, `1h30m` or `1d`.",
             words::quoted(typed)
         ),
+        Misunderstood::NoLoginCode => {
+            format!("Which code? `jit login` on your machine shows one: `{slash} login 7K3M-9QXZ`")
+        }
         Misunderstood::NoCode { verb, example } => {
             format!("Which one? Write its name: `{slash} {verb} {example}`. `{slash} status` shows yours.")
         }
@@ -219,6 +224,14 @@ pub fn claim(refused: &claim::Refused) -> String {
         claim::Refused::NothingToClaim(grant) => {
             format!("{} has no credentials to claim: the access is simply there.", grant.code.grant())
         }
+        claim::Refused::PlanMismatch(grant) => format!(
+            "{} is for one plan alone, and this is not that plan. Run what was approved with `jit run --plan`, or ask again.",
+            grant.code.grant()
+        ),
+        claim::Refused::Several(resources) => format!(
+            "There are credentials for several things. Say for which: {}.",
+            resources.iter().map(|it| words::quoted(it)).collect::<Vec<_>>().join(", ")
+        ),
         claim::Refused::LinkSpent => {
             "This link was used already, or is older than two minutes. Click *Get credentials* for a fresh one."
                 .to_owned()

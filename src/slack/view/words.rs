@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
+use url::Url;
 
 use crate::{
     domain::{
@@ -67,6 +68,39 @@ pub fn sessions_run_until(at: Timestamp) -> String {
 pub fn quoted(text: &str) -> String {
     let line = one_line(text).replace('`', "'");
     if line.is_empty() { "—".to_owned() } else { format!("`{}`", shortened(&escape(&line), BRIEF)) }
+}
+
+/// The same, where there are several of them.
+#[must_use]
+pub fn quoted_short(text: &str) -> String {
+    quoted(&shortened(&one_line(text), 80))
+}
+
+/// A link, if it is one that may be followed: https, and nothing in it that ends Slack's markup.
+#[must_use]
+pub fn link(url: &Url, label: &str) -> Option<String> {
+    let plain = !url.as_str().contains(['<', '>', '|', ' ']);
+    (url.scheme() == "https" && plain).then(|| format!("<{}|{}>", escape(url.as_str()), escape(label)))
+}
+
+/// What people read outside of Slack: the same words without Slack's markup.
+#[must_use]
+pub fn plain(mrkdwn: &str) -> String {
+    let mut text = String::new();
+    let mut rest = mrkdwn;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let Some((markup, after)) = after.split_once('>') else {
+            rest = after;
+            break;
+        };
+        let shown = markup.rsplit_once('|').map_or(markup, |(_, shown)| shown);
+        text.push_str(shown.trim_start_matches(['@', '#', '!']).trim_start_matches("subteam^"));
+        rest = after;
+    }
+    text.push_str(rest);
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    text.replace(['`', '*'], "")
 }
 
 /// Folds white space of every kind, so that nobody can write a second line that looks like ours, and leaves out letters
@@ -169,6 +203,12 @@ mod tests {
         let long = quoted(&"&".repeat(5_000));
         assert!(long.chars().count() <= 2 + BRIEF);
         assert!(long.ends_with("…`"));
+    }
+
+    #[test]
+    fn words_of_ours_can_be_read_outside_of_slack() {
+        let markup = "*REQ-7K3M* is for <@U0A>, `a &lt;b&gt;`, <!subteam^S0B> until <!date^1^{time}|12:00 UTC>: <https://a.b/c|run>";
+        assert_eq!(plain(markup), "REQ-7K3M is for U0A, a <b>, S0B until 12:00 UTC: run");
     }
 
     #[test]
