@@ -368,6 +368,7 @@ async fn bring_up(
         entropy: Arc::new(SeededEntropy::new(life)),
         environment: Arc::new(environment.clone()),
         aws: tuning.clone(),
+        azure: jit::provider::azure::Tuning::default(),
         demo: None,
         metrics: telemetry::metrics(),
     };
