@@ -186,7 +186,11 @@ impl Cloud {
                 let IamPrincipal::User(user) = &target.on else { return None };
                 Some(self.policy_names(user).await.contains(&format!("jit-{}", access.grant)))
             }
-            Target::AwsSts(_) | Target::Demo(_) => None,
+            Target::AwsSts(_)
+            | Target::AzureRole(_)
+            | Target::EntraRole(_)
+            | Target::EntraGroup(_)
+            | Target::Demo(_) => None,
         }
     }
 }
