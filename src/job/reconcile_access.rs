@@ -106,7 +106,7 @@ async fn open(
     if covered.iter().any(has_been_live) {
         hand_over(ctx, std::mem::take(&mut over)).await?;
     }
-    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| lacks(it) || outlasts(it, until)).collect();
     let Some(first) = wanted.first().cloned() else {
         return Ok(Some(Outcome::Done));
     };
@@ -141,6 +141,12 @@ async fn open(
 /// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
 fn lacks(it: &Claimant) -> bool {
     it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
+/// Whether the cloud ends it by itself, and was told to end it later than any grant wants it now: another grant that
+/// shared it is over before its time.
+fn outlasts(it: &Claimant, until: Timestamp) -> bool {
+    it.access.target.is_in_azure() && it.access.until.is_some_and(|told| told > until)
 }
 
 /// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.
