@@ -2,6 +2,7 @@
 
 mod acting;
 pub mod aws;
+pub mod azure;
 pub mod browser;
 pub mod checks;
 mod crash;
@@ -10,6 +11,7 @@ pub mod ledger;
 pub mod process;
 pub mod roles;
 mod steps;
+mod waiting;
 pub mod world;
 
 pub use steps::{masked, newest_dm, state, user};
