@@ -8,6 +8,7 @@ pub mod checks;
 mod crash;
 pub mod estate;
 pub mod ledger;
+pub mod made_up;
 pub mod process;
 pub mod roles;
 mod steps;

@@ -11,7 +11,7 @@ use std::{
 
 use azure_core::http::HttpClient;
 use jiff::{SignedDuration, Timestamp};
-use jit::ambient::Clock;
+use jit::{ambient::Clock, provider::azure::Tuning};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -30,12 +30,14 @@ mod faults;
 mod graph;
 pub mod pim;
 mod serve;
+pub mod story;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod transport;
 
 pub use faults::Fault;
+pub use serve::TOKENS;
 pub use pim::{Action, Lags, Policy, Slow, Thing};
 
 /// The subscription of all stories.
@@ -148,6 +150,8 @@ impl Azure {
         ] {
             self.stands(&Thing::resource(scope, role), name);
         }
+        self.add(Principal::group("oncall"));
+        self.add(Principal::service("pipeline"));
         let helpdesk = directory::ENTRA_ROLES[2].1;
         for (name, scope) in
             [("requester", "/administrativeUnits/a"), ("requester", "/administrativeUnits/b"), ("stranger", "/")]
@@ -159,6 +163,11 @@ impl Azure {
     /// Leads the SDK's pipelines here, and nowhere else.
     pub fn transport(&self) -> Arc<dyn HttpClient> {
         Arc::new(Transport::new(self.address, Arc::clone(&self.shared.refused)))
+    }
+
+    /// Leads the bot here: the credential of its configuration, by this way.
+    pub fn tuning(&self) -> Tuning {
+        Tuning { transport: Some(self.transport()), ..Tuning::default() }
     }
 
     /// Opens a second door, with TLS, for a program of its own; its certificate goes into `ca_file`.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use jit::domain::catalog::Target;
 use serde_json::Value;
 
 use super::directory::guid;
@@ -29,6 +30,20 @@ impl Thing {
 
     pub fn entra(role: &str, directory_scope: &str) -> Self {
         Self::Entra { role: role.to_lowercase(), directory_scope: directory_scope.to_lowercase() }
+    }
+
+    /// What a target of the bot's is here; nothing for other clouds.
+    pub fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::AzureRole(role) => Some(Self::resource(&role.scope, &role.role_definition_id)),
+            Target::EntraRole(role) => Some(Self::entra(&role.role_definition_id, &role.directory_scope)),
+            Target::EntraGroup(group) => Some(Self::group(&group.group_id, group.access.as_str())),
+            Target::AwsSts(_)
+            | Target::AwsIdentityCenter(_)
+            | Target::AwsIamPolicy(_)
+            | Target::AwsIamGroup(_)
+            | Target::Demo(_) => None,
+        }
     }
 
     pub fn group(group: &str, access: &str) -> Self {

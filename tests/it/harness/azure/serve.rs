@@ -47,9 +47,12 @@ impl Part {
 
     /// What tokens for it look like here.
     fn token(self) -> String {
-        format!("fake-token-for-{}", self.host())
+        format!("{TOKENS}{}", self.host())
     }
 }
+
+/// How every token of the double begins.
+pub const TOKENS: &str = "fake-token-for-";
 
 /// A request that keeps to the contract, ready to be answered.
 pub struct Asked {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -53,6 +54,8 @@ impl HttpClient for Transport {
         to.set_host(Some(&self.to.ip().to_string())).expect("an address is a host");
         to.set_port(Some(self.to.port())).expect("http has ports");
         request.insert_header(MEANT_FOR, host);
-        self.http.execute_request(&request).await
+        // patience enough for a busy machine, and less than the bot's own
+        let answer = tokio::time::timeout(Duration::from_millis(1_500), self.http.execute_request(&request)).await;
+        answer.unwrap_or_else(|_| Err(Error::with_message(ErrorKind::Io, "no answer in time")))
     }
 }
