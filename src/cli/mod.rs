@@ -15,7 +15,7 @@ use crate::{
     app::Wiring,
     config::ProcessEnvironment,
     domain::principal::Principal,
-    provider::aws,
+    provider::{aws, azure},
     store::{StoreError, Tx},
     telemetry,
 };
@@ -109,6 +109,7 @@ fn wiring() -> Wiring {
         entropy: Arc::new(SystemEntropy),
         environment: Arc::new(ProcessEnvironment),
         aws: aws::Tuning::default(),
+        azure: azure::Tuning::default(),
         demo: None,
         metrics: telemetry::metrics(),
     }

@@ -4,6 +4,7 @@
 //! nothing; the checked one ([`Config`]) cannot be wrong. Whatever stands between the two is reported at once, each
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 
+mod azure_target;
 mod cloud;
 mod cloud_target;
 mod context;
@@ -36,6 +37,7 @@ use self::{
     problem::Report,
     reader::{Node, Table, Wants},
     role::Around,
+    target::Clouds,
 };
 pub use self::{
     forms::RESERVED_ROLE_NAMES,
@@ -110,7 +112,14 @@ fn whole(roots: &Roots, report: &Report, context: &Context<'_>) -> Option<Config
     let around = Around {
         context,
         groups: &groups,
-        has_aws: shared.has_aws,
+        clouds: Clouds {
+            has_aws: shared.has_aws,
+            has_azure: shared.has_azure,
+            entra_roles: config
+                .as_ref()
+                .and_then(|config| config.azure.as_ref())
+                .map(|azure| azure.entra_roles.clone()),
+        },
         requests_channel: config
             .as_ref()
             .map_or(ChannelId(String::new()), |config| config.slack.requests_channel.clone()),
@@ -132,6 +141,7 @@ struct Shared<'r> {
     people: Vec<Node<'r>>,
     roles: Vec<Node<'r>>,
     has_aws: bool,
+    has_azure: bool,
 }
 
 impl<'r> Shared<'r> {
@@ -154,8 +164,10 @@ fn sections<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>, context: &Contex
         shared.has_aws = true;
         node.table(&wants("[aws]"), |table| cloud::aws(table, context)).flatten()
     });
-    let azure =
-        table.optional("azure", |node| node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten());
+    let azure = table.optional("azure", |node| {
+        shared.has_azure = true;
+        node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten()
+    });
     let limits = table.optional("limits", |node| node.table(&wants("[limits]"), sections::limits)).unwrap_or_default();
     let drift = table.optional("drift", |node| node.table(&wants("[drift]"), sections::drift)).unwrap_or_default();
     shared.gather(table);

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod audit;
 pub mod aws;
+pub mod azure;
 pub mod catalog;
 mod chain;
 pub mod grant;

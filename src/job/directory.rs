@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::{Context, JobError};
 use crate::{
     domain::{
+        catalog::Alias,
         ids::{UserGroupId, UserId},
         people::{Members, Person},
         principal::Principal,
@@ -58,12 +59,13 @@ async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError
 /// Who the holder of a grant is, in Slack and where the configuration says more.
 pub(super) async fn holder_in_clouds(ctx: &Context, who: &Principal, attempts: u32) -> Result<Holder, JobError> {
     let Principal::Person(user) = who else {
-        return Ok(Holder { who: who.clone(), email: None, aws_identity_center: None });
+        return Ok(Holder::unknown(who.clone()));
     };
     let person = holder(ctx, user, attempts).await?;
     let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
     let email = person.and_then(|person| person.email);
-    Ok(Holder { who: who.clone(), email, aws_identity_center: alias.aws_identity_center })
+    let Alias { aws_identity_center, azure_object_id } = alias;
+    Ok(Holder { who: who.clone(), email, aws_identity_center, azure_object_id })
 }
 
 /// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no

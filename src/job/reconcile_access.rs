@@ -16,8 +16,10 @@ use crate::{
         catalog::Nature,
         grant::{Grant, GrantState},
         job::{Job, Leased},
+        policy::ticket_in,
+        text::visible,
     },
-    provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
+    provider::{Cause, Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
     usecase::{Env, end, extend, settle},
 };
@@ -27,16 +29,20 @@ const STUCK_AFTER: u32 = 6;
 /// So long after access should have gone people should look, however often it was tried.
 const STUCK_PAST_END: SignedDuration = SignedDuration::from_mins(10);
 
+/// More grants than this do not come and go in the minutes that a list may lag.
+const PAST_TOLD: usize = 8;
+
 /// An access and the grant it belongs to.
 #[derive(Debug, Clone)]
 struct Claimant {
     access: Access,
     grant: Grant,
+    cause: Cause,
 }
 
 pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Result<Outcome, JobError> {
-    let wanted = key.clone();
-    let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &wanted).await })).await?;
+    let (wanted, env) = (key.clone(), ctx.env());
+    let claimants = ctx.store.read(|tx| Box::pin(async move { load(tx, &env, &wanted).await })).await?;
     let now = ctx.clock.now();
     let (covered, uncovered): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|it| it.grant.covers(now));
     if covered.is_empty() {
@@ -49,13 +55,39 @@ pub(super) async fn run(ctx: &Context, key: &AccessKey, leased: &Leased) -> Resu
     }
 }
 
-async fn load(tx: &mut Tx, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
+async fn load(tx: &mut Tx, env: &Env, key: &AccessKey) -> Result<Vec<Claimant>, StoreError> {
     let mut claimants = Vec::new();
     for access in tx.accesses_under(key).await? {
         let grant = tx.load_grant(access.grant).await?;
-        claimants.push(Claimant { access, grant });
+        let cause = if counts(&access) { cause(tx, env, &grant).await? } else { Cause::default() };
+        claimants.push(Claimant { access, grant, cause });
     }
     Ok(claimants)
+}
+
+/// What a cloud may be told about why.
+async fn cause(tx: &mut Tx, env: &Env, grant: &Grant) -> Result<Cause, StoreError> {
+    let mut approvers = Vec::new();
+    for approver in &grant.approvers {
+        let person = tx.lookup_person(approver).await?;
+        approvers.push(person.map_or_else(|| approver.to_string(), |person| person.name));
+    }
+    let ticket = env.catalog.role(&grant.role).and_then(|role| role.ticket.as_ref());
+    let reason = visible(&grant.reason);
+    Ok(Cause {
+        request: grant.code.request(),
+        role: grant.role.to_string(),
+        ticket: ticket.and_then(|ticket| ticket_in(ticket, &reason)).map(str::to_owned),
+        reason,
+        approvers,
+    })
+}
+
+/// The receipts of those that are gone, the last ones first, as far back as a cloud's list can lag.
+pub(super) fn past<'a>(accesses: impl Iterator<Item = &'a Access>) -> Vec<Receipt> {
+    let mut gone: Vec<&Access> = accesses.filter(|access| !counts(access)).collect();
+    gone.sort_by_key(|access| std::cmp::Reverse(access.grant));
+    gone.into_iter().take(PAST_TOLD).map(|access| Receipt(access.receipt.clone())).collect()
 }
 
 /// Some live grant covers the key: the cloud is to have it. Grants that are over lose it without the cloud noticing.
@@ -68,6 +100,7 @@ async fn open(
 ) -> Result<Option<Outcome>, JobError> {
     let attempts = leased.attempts;
     let siblings: Vec<Claimant> = covered.iter().chain(&uncovered).filter(|it| counts(&it.access)).cloned().collect();
+    let around = Around { siblings, past: past(covered.iter().chain(&uncovered).map(|it| &it.access)) };
     let mut over: Vec<Claimant> = uncovered.into_iter().filter(|it| it.access.state != AccessState::Gone).collect();
     let until = covered.iter().map(|it| it.grant.ends_at).max().unwrap_or(ctx.clock.now());
     if covered.iter().any(has_been_live) {
@@ -79,7 +112,7 @@ async fn open(
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
     let resolved = match provider(ctx, &first) {
-        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &siblings)).await,
+        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &around)).await,
         Err(error) => Err(error),
     };
     let receipt = match resolved {
@@ -91,7 +124,7 @@ async fn open(
     let first = noted(vec![first.clone()], &receipt).pop().unwrap_or(first);
     let wanted = step(ctx, wanted, AccessEvent::ApplyBegun).await?;
     hand_over(ctx, over).await?;
-    match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
+    match call(ctx, &first, holder, &around, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             let env = ctx.env();
             conclude(ctx, leased, Outcome::Done, move |tx| confirm_live(tx, env, wanted, receipt, until).boxed())
@@ -158,6 +191,7 @@ pub(super) fn counts(access: &Access) -> bool {
 
 /// No live grant covers the key: the cloud is not to have it, nor anything the provider put there to take it away.
 async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Result<Outcome, JobError> {
+    let past = past(claimants.iter().map(|it| &it.access));
     let owed: Vec<Claimant> = claimants.into_iter().filter(|it| counts(&it.access)).collect();
     // What is gone already has only to be tidied: its receipt says nothing about what is still there.
     let Some(last) = owed.iter().max_by_key(|it| (it.access.state != AccessState::Gone, it.grant.ends_at)).cloned()
@@ -178,8 +212,9 @@ async fn close(ctx: &Context, claimants: Vec<Claimant>, leased: &Leased) -> Resu
     // What is being removed already was written down before.
     let is_known = |it: &Claimant| matches!(it.access.state, AccessState::Removing | AccessState::Gone);
     let owed = if owed.iter().all(is_known) { owed } else { step(ctx, owed, AccessEvent::NotCovered).await? };
-    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
-    match call(ctx, &last, holder, &owed, &desired).await {
+    let holder = Holder::unknown(last.grant.holder.clone());
+    let around = Around { siblings: owed.clone(), past };
+    match call(ctx, &last, holder, &around, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             let env = ctx.env();
             let outcome = tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at });
@@ -203,10 +238,10 @@ async fn call(
     ctx: &Context,
     whose: &Claimant,
     holder: Holder,
-    siblings: &[Claimant],
+    around: &Around,
     desired: &Desired,
 ) -> Result<Progress, ProviderError> {
-    provider(ctx, whose)?.apply(&work(ctx, whose, holder, siblings), desired).await
+    provider(ctx, whose)?.apply(&work(ctx, whose, holder, around), desired).await
 }
 
 fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, ProviderError> {
@@ -220,8 +255,14 @@ fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, Provid
     })
 }
 
-fn work(ctx: &Context, whose: &Claimant, holder: Holder, siblings: &[Claimant]) -> Work {
-    let others = siblings.iter().filter(|other| other.access.id != whose.access.id);
+/// What else there is, and was, under the same key.
+struct Around {
+    siblings: Vec<Claimant>,
+    past: Vec<Receipt>,
+}
+
+fn work(ctx: &Context, whose: &Claimant, holder: Holder, around: &Around) -> Work {
+    let others = around.siblings.iter().filter(|other| other.access.id != whose.access.id);
     Work {
         key: whose.access.key.clone(),
         target: whose.access.target.clone(),
@@ -229,6 +270,8 @@ fn work(ctx: &Context, whose: &Claimant, holder: Holder, siblings: &[Claimant]) 
         holder,
         receipt: Receipt(whose.access.receipt.clone()),
         siblings: others.map(|other| Receipt(other.access.receipt.clone())).collect(),
+        past: around.past.clone(),
+        cause: whose.cause.clone(),
         now: ctx.clock.now(),
     }
 }
@@ -268,7 +311,7 @@ async fn confirm_live(
     receipt: Receipt,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    for Claimant { mut access, grant } in claimants {
+    for Claimant { mut access, grant, .. } in claimants {
         let was = access.state;
         access.state = was.apply(AccessEvent::Confirmed)?;
         access.until = Some(until);
@@ -310,7 +353,7 @@ async fn gone(
     receipt: &Receipt,
     tidy_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let Claimant { mut access, grant } = claimant;
+    let Claimant { mut access, grant, .. } = claimant;
     let was = access.state;
     access.state = was.apply(AccessEvent::Removed)?;
     receipt.add_to(&mut access.receipt);
@@ -418,7 +461,7 @@ fn owed_since(it: &Claimant) -> Option<Timestamp> {
 }
 
 async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
-    for Claimant { mut access, grant } in claimants {
+    for Claimant { mut access, grant, .. } in claimants {
         let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
         let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
         if newly_stuck {

@@ -12,7 +12,7 @@ use crate::{
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
     },
-    provider::{ErrorKind, Holder, Provider, ProviderError, Receipt, Work},
+    provider::{Cause, ErrorKind, Holder, Provider, ProviderError, Receipt, Work},
     store::StoreError,
     usecase::request,
 };
@@ -67,9 +67,10 @@ async fn resolve(
             // The grant there may be one day has no id yet; the request's stands in for it.
             let grant = GrantId(request.id.0);
             let key = AccessKey::of(&target, &holder.who, grant);
-            let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
+            let (siblings, past) = others(ctx, &key).await.map_err(|error| unavailable(&error))?;
             let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
-            let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };
+            let cause = Cause::default(); // nothing is opened yet
+            let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, past, cause, now };
             let found = provider.resolve(&work).await?;
             if !resolved.contains(&target) {
                 receipts.push(aws::lasting(found.0));
@@ -93,11 +94,13 @@ fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, Provide
     })
 }
 
-/// What was noted for the accesses under this key that may be in the cloud.
-async fn siblings(ctx: &Context, key: &AccessKey) -> Result<Vec<Receipt>, StoreError> {
+/// What was noted for the accesses under this key that may be in the cloud, and for those that were.
+async fn others(ctx: &Context, key: &AccessKey) -> Result<(Vec<Receipt>, Vec<Receipt>), StoreError> {
     let wanted = key.clone();
     let accesses = ctx.store.read(|tx| Box::pin(async move { tx.accesses_under(&wanted).await })).await?;
-    Ok(accesses.into_iter().filter(reconcile_access::counts).map(|access| Receipt(access.receipt)).collect())
+    let past = reconcile_access::past(accesses.iter());
+    let counting = accesses.into_iter().filter(reconcile_access::counts);
+    Ok((counting.map(|access| Receipt(access.receipt)).collect(), past))
 }
 
 fn unavailable(error: &StoreError) -> ProviderError {

@@ -23,7 +23,7 @@ use crate::{
     app::{App, StartError, Wiring},
     config::{self, Config},
     domain::audit::{Broken, Verifier},
-    provider::{aws, demo::DemoCloud},
+    provider::{aws, azure, demo::DemoCloud},
     store::StoreError,
     telemetry,
 };
@@ -66,6 +66,7 @@ impl Stage {
             entropy: Arc::new(SystemEntropy),
             environment: Arc::new(secrets),
             aws: aws::Tuning::default(),
+            azure: azure::Tuning::default(),
             demo: Some(cloud.clone()),
             metrics: telemetry::metrics(),
         };
