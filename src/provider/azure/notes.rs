@@ -271,7 +271,7 @@ mod tests {
 
         notes.confirm(Some("s-1".into()), at, at);
         let again = Notes::read(&notes.receipt());
-        assert_eq!((again.asked, again.schedules.clone()), (None, vec!["s-1".to_owned()]));
+        assert_eq!((again.asked.clone(), again.schedules.clone()), (None, vec!["s-1".to_owned()]));
         assert_eq!(again.made(), Made::Confirmed);
     }
 
