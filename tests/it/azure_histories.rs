@@ -6,10 +6,7 @@ use proptest::prelude::*;
 
 use crate::harness::{
     World,
-    azure::{
-        Action, Fault, Slow,
-        story::things,
-    },
+    azure::{Action, Fault, Slow, story::things},
     made_up::go_through,
     minutes, seconds,
 };
@@ -27,23 +24,46 @@ const WRITES: [&str; 3] = ["AdminAssign", "AdminUpdate", "AdminRemove"];
 #[derive(Debug, Clone)]
 enum Step {
     /// One of two people asks for one of the roles, and it is approved at once.
-    Get { who: usize, role: usize, minutes: i64 },
+    Get {
+        who: usize,
+        role: usize,
+        minutes: i64,
+    },
     /// A holder gets more time.
-    Extend { nth: usize, minutes: i64 },
+    Extend {
+        nth: usize,
+        minutes: i64,
+    },
     /// A holder ends a grant.
-    End { nth: usize },
+    End {
+        nth: usize,
+    },
     /// Time passes.
-    Pass { seconds: i64 },
+    Pass {
+        seconds: i64,
+    },
     /// `kill -9` and a start: now, or in the middle of what comes next.
     Crash,
-    CrashAfter { steps: usize },
+    CrashAfter {
+        steps: usize,
+    },
     /// Azure goes wrong so many times.
-    Break { how: Fault, write: usize, times: usize },
+    Break {
+        how: Fault,
+        write: usize,
+        times: usize,
+    },
     /// Azure takes its time.
-    Linger { action: Action, seconds: i64 },
+    Linger {
+        action: Action,
+        seconds: i64,
+    },
     Mend,
     /// Somebody else takes something away.
-    TakenByHand { who: usize, what: usize },
+    TakenByHand {
+        who: usize,
+        what: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -143,7 +163,8 @@ async fn take(world: &mut World, step: &Step) {
 /// Approves the card that has come, if one has.
 async fn approve(world: &mut World, approver: &jit::playground::workspace::Person, before: usize) {
     let card = world.slack.channel("requests").messages().get(before).cloned();
-    let Some(card) = card.filter(|it| it.present().blocks.iter().any(|block| block.to_string().contains("\"Approve\"")))
+    let Some(card) =
+        card.filter(|it| it.present().blocks.iter().any(|block| block.to_string().contains("\"Approve\"")))
     else {
         return;
     };

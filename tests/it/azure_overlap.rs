@@ -1,15 +1,13 @@
 //! Grants in Azure that share something: it is assigned once, its end follows whichever of them covers it longest, and it
 //! is there exactly while one of them does.
 
-use crate::harness::{
-    World,
-    azure::story::things,
-    hours, minutes, seconds, state,
-};
+use crate::harness::{World, azure::story::things, hours, minutes, seconds, state};
 
 #[tokio::test]
 async fn an_early_end_of_one_leaves_the_other_whichever_it_is() {
-    for (first, second) in [("deploy 30m", "deploy-wide 1h"), ("deploy-wide 1h", "deploy 30m"), ("oncall 1h", "oncall 1h")] {
+    for (first, second) in
+        [("deploy 30m", "deploy-wide 1h"), ("deploy-wide 1h", "deploy 30m"), ("oncall 1h", "oncall 1h")]
+    {
         for ends_first in [true, false] {
             let mut world = World::with_azure().await;
             let [requester] = world.people(["requester"]);

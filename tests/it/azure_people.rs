@@ -31,7 +31,8 @@ async fn who_cannot_be_found_may_not_sign_in_or_is_a_guest_is_told_so() {
         world.azure.add(Principal::guest("requester"));
     };
     let two = |world: &World| {
-        let again = Principal { id: guid("namesake"), upn: "other@acme.example".to_owned(), ..Principal::user("requester") };
+        let again =
+            Principal { id: guid("namesake"), upn: "other@acme.example".to_owned(), ..Principal::user("requester") };
         world.azure.add(again);
     };
     let arranged: [(&dyn Fn(&World), &str); 4] = [
@@ -96,7 +97,8 @@ async fn whom_the_configuration_names_by_object_id_is_not_looked_for() {
     let [contributor, ..] = things();
     world.azure.forget("requester");
     let other = world.azure.add(Principal { kind: PrincipalKind::User, ..Principal::user("admin-account") });
-    let person = format!("\n[[person]]\nslack = \"{}\"\nazure_object_id = \"{}\"\n", requester.id(), other.to_uppercase());
+    let person =
+        format!("\n[[person]]\nslack = \"{}\"\nazure_object_id = \"{}\"\n", requester.id(), other.to_uppercase());
     world.edit_config(|config| format!("{config}{person}"));
     world.app.reload().await.unwrap();
     world.gets(&requester, "deploy 30m").await;
@@ -139,11 +141,15 @@ async fn while_graph_does_not_answer_a_request_waits_and_is_asked_about_again() 
 #[tokio::test]
 async fn graph_that_may_not_be_asked_says_which_permission_is_missing() {
     let mut world = World::with_azure().await;
-    world.azure.fail("FindUser", 100, Fault::Refuse {
-        status: 403,
-        code: "Authorization_RequestDenied",
-        message: "Insufficient privileges to complete the operation.",
-    });
+    world.azure.fail(
+        "FindUser",
+        100,
+        Fault::Refuse {
+            status: 403,
+            code: "Authorization_RequestDenied",
+            message: "Insufficient privileges to complete the operation.",
+        },
+    );
     let dm = denied(&mut world, "deploy 30m").await;
     assert!(dm.contains("permission") && dm.contains("users of the directory"), "{dm}");
     world.azure.heal();

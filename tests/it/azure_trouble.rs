@@ -68,7 +68,11 @@ async fn what_azure_will_never_do_is_said_in_words_and_not_tried_twice() {
         ),
         (Fault::Refuse { status: 400, code: "RoleAssignmentLimitExceeded", message: "4000 assignments." }, "as many"),
         (
-            Fault::Refuse { status: 400, code: "InvalidRoleAssignmentRequestSchedule", message: "The schedule is \"invalid\"." },
+            Fault::Refuse {
+                status: 400,
+                code: "InvalidRoleAssignmentRequestSchedule",
+                message: "The schedule is \"invalid\".",
+            },
             "InvalidRoleAssignmentRequestSchedule",
         ),
     ] {

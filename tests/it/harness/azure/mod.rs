@@ -37,8 +37,8 @@ mod tls;
 mod transport;
 
 pub use faults::Fault;
-pub use serve::TOKENS;
 pub use pim::{Action, Lags, Policy, Slow, Thing};
+pub use serve::TOKENS;
 
 /// The subscription of all stories.
 pub const SUBSCRIPTION: &str = "/subscriptions/DFA2A084-766f-4003-8ae1-c4aeb893a99f";
