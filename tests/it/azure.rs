@@ -62,7 +62,7 @@ async fn a_role_is_asked_for_approved_given_by_azure_and_ended_by_it() {
     assert_eq!(state(&world.grant().await), "ended");
     assert_eq!(world.azure.asked("AdminRemove"), 0, "Azure has ended it by itself");
     world.advance(hours(1)).await;
-    assert_eq!(world.drifts().await, []);
+    assert_eq!(world.mended().await, []);
     assert_eq!(world.screen("alerts"), "");
     world.is_over().await;
 }
@@ -96,7 +96,7 @@ async fn an_early_end_after_five_minutes_is_done_at_once() {
         assert_eq!(world.azure.asked("AdminRemove"), 1);
         // the lists show it for four more minutes, and nobody minds
         world.advance(hours(1)).await;
-        assert_eq!(world.drifts().await, [], "{name}");
+        assert_eq!(world.mended().await, [], "{name}");
         assert_eq!(world.screen("alerts"), "");
         assert_eq!(world.azure.asked("AdminRemove"), 1);
         world.is_over().await;
@@ -129,7 +129,7 @@ async fn an_early_end_before_that_says_when_and_why_and_is_done_then() {
             assert_eq!(state(&world.grant().await), "ended", "{name} after {after} s");
             world.advance(hours(1)).await;
             assert_eq!(world.screen("alerts"), "", "it is no alarm");
-            assert_eq!(world.drifts().await, []);
+            assert_eq!(world.mended().await, []);
             world.is_over().await;
         }
     }
@@ -183,7 +183,7 @@ async fn more_time_moves_the_end_that_azure_knows() {
         world.advance(minutes(2)).await;
         assert!(!world.azure.has(&thing, "requester"));
         assert_eq!(state(&world.again(&grant).await), "ended");
-        assert_eq!(world.drifts().await, [], "{name}");
+        assert_eq!(world.mended().await, [], "{name}");
         world.is_over().await;
     }
 }

@@ -47,7 +47,7 @@ async fn a_story_with_a_crash_after(steps: usize, ends: Ends) -> bool {
     assert_eq!(state(&world.grant().await), "ended", "{when}");
     assert_eq!(world.azure.schedules().len(), 3, "each is assigned once, {when}");
     world.advance(hours(1)).await;
-    assert_eq!(world.drifts().await, [], "{when}");
+    assert_eq!(world.mended().await, [], "{when}");
     assert_eq!(world.screen("alerts"), "", "{when}");
     let has_crashed = world.has_crashed();
     world.is_over().await;

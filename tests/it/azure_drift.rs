@@ -19,7 +19,7 @@ async fn what_was_taken_away_is_given_again_until_the_same_end() {
         world.azure.takes(&thing, "requester");
         world.advance(minutes(35)).await;
         assert!(world.azure.has(&thing, "requester"), "{name}");
-        assert_eq!(world.drifts().await, [Drift::Missing], "{name}");
+        assert_eq!(world.mended().await, [Drift::Missing], "{name}");
         assert_eq!(world.azure.ends_at(&thing, "requester"), Some(grant.ends_at), "{name}");
         assert_eq!(state(&world.grant().await), "active");
         world.advance(hours(2)).await;
@@ -74,7 +74,7 @@ async fn a_sweep_that_azure_does_not_answer_mends_nothing_and_comes_again() {
     world.azure.fail("ListInstances", 1_000, Fault::Html503);
     world.azure.takes(&contributor, "requester");
     world.advance(minutes(40)).await;
-    assert_eq!(world.drifts().await, []);
+    assert_eq!(world.mended().await, []);
     assert_eq!(state(&world.grant().await), "active");
     world.azure.heal();
     world.advance(minutes(40)).await;
@@ -113,6 +113,6 @@ async fn what_is_opened_elsewhere_is_none_of_the_bots_business() {
     world.advance(hours(2)).await;
     assert!(world.azure.has(&Thing::group(&other, "member"), "requester"));
     assert!(!world.azure.has(&Thing::group(&guid("oncall"), "member"), "requester"));
-    assert_eq!(world.drifts().await, []);
+    assert_eq!(world.mended().await, []);
     world.is_over().await;
 }

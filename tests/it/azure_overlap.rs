@@ -25,7 +25,7 @@ async fn an_early_end_of_one_leaves_the_other_whichever_it_is() {
             world.advance(seconds(30)).await;
             world.the_cloud_agrees().await;
             world.advance(hours(2)).await;
-            assert_eq!(world.drifts().await, [], "{first}, {second}, {ends_first}");
+            assert_eq!(world.mended().await, [], "{first}, {second}, {ends_first}");
             world.is_over().await;
         }
     }
@@ -47,7 +47,7 @@ async fn a_second_grant_goes_on_where_the_first_one_ends() {
         world.the_cloud_agrees().await;
         assert!(!things().iter().any(|thing| world.azure.has(thing, "requester")));
         assert_eq!(world.azure.asked("AdminAssign"), 1, "{name}: what is shared is assigned once");
-        assert_eq!(world.drifts().await, []);
+        assert_eq!(world.mended().await, []);
         world.is_over().await;
     }
 }

@@ -14,8 +14,8 @@ use jit::{
 
 use crate::harness::{
     azure::{
-        Azure, Fault, Lags, TOKENS,
-        directory::CLIENT_SECRET,
+        Azure, Fault, Lags, Policy, TOKENS,
+        directory::{self, CLIENT_SECRET},
         story::{contributor, section, things},
     },
     process::{Process, until},
@@ -79,7 +79,7 @@ impl Story {
     /// Nothing that must stay secret was logged or stored, and nothing that no client may do was done.
     fn is_clean(&self) {
         assert_eq!(self.azure.defects(), Vec::<String>::new());
-        let store = std::fs::read(self.jit.store_file()).unwrap();
+        let store = std::fs::read(self.jit.store_file()).unwrap_or_default();
         let places = [self.jit.log(), String::from_utf8_lossy(&store).into_owned()];
         for secret in [CLIENT_SECRET, TOKENS] {
             assert!(places.iter().all(|place| !place.contains(secret)), "a secret was written down");
@@ -137,5 +137,64 @@ async fn an_azure_that_cannot_be_trusted_gets_no_secret() {
     requester.types_in("requests", "/jit request deploy 1h fixing OPS-42").await;
     until(|| story.jit.log().contains("Entra") || requester.private().contains("Entra"), || story.jit.log()).await;
     assert_eq!(story.azure.calls().len(), 0);
+    story.is_clean();
+}
+
+impl Story {
+    /// What `jit check --live` says, and whether it is content.
+    async fn checks(&self) -> (bool, String) {
+        let mut command = self.jit.jit(&["check", "--live"]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_live_check_says_what_the_tenant_demands_and_what_is_missing() {
+    let story = Story::prepare().await;
+    let group = directory::guid("oncall");
+    story.jit.edit_config(|config| {
+        format!(
+            "{config}\n[[role.target]]\ntype = \"entra-group\"\ngroup_id = \"{group}\"\n\n[[role.target]]\ntype = \
+             \"entra-role\"\nrole_definition_id = \"{}\"\n",
+            directory::ENTRA_ROLES[2].1
+        )
+    });
+    let (is_content, text) = story.checks().await;
+    assert!(is_content, "{text}");
+    assert_eq!(text.matches("nothing stands in the way of grants").count(), 3, "{text}");
+    assert!(text.contains("role Contributor at") && text.contains("with a justification"), "{text}");
+
+    let [contributor, member, helpdesk] = things();
+    let hour = SignedDuration::from_hours(1);
+    story.azure.demands(&contributor, Policy { most: hour, ..Policy::default() });
+    story.azure.demands(&member, Policy { mfa: true, ..Policy::default() });
+    story.azure.demands(&helpdesk, Policy { ticket: true, ..Policy::default() });
+    story.azure.permits(&["*/read", "Microsoft.Authorization/roleAssignments/write"]);
+    story.azure.consents(&["PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup"]);
+    story.azure.fail("FindUser", 10, Fault::NOT_CONSENTED);
+    let (is_content, text) = story.checks().await;
+    assert!(!is_content, "{text}");
+    for words in [
+        "max_duration 2h is longer than 1h",
+        "ExpirationRule",
+        "MfaRule",
+        "with a ticket",
+        "lacks Microsoft.Authorization/roleAssignmentScheduleRequests/write",
+        "lacks Microsoft.Authorization/roleAssignmentScheduleRequests/cancel/action",
+        "lacks the permission RoleAssignmentSchedule.ReadWrite.Directory",
+        "lacks the permission User.Read.All",
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+    for words in ["ScheduleRequests/read", "roleAssignments/write", "PrivilegedAssignment"] {
+        assert!(!text.contains(words), "{words} is there, and is said to be missing:\n{text}");
+    }
+    assert_eq!(story.azure.asked("AdminAssign"), 0, "to check changes nothing");
+
+    story.azure.fail("Token", 100, Fault::UNKNOWN_APP);
+    let (_, text) = story.checks().await;
+    assert!(text.contains("AADSTS700016") && !text.contains(CLIENT_SECRET), "{text}");
     story.is_clean();
 }

@@ -153,7 +153,7 @@ async fn what_was_done_though_the_answer_said_otherwise_is_found_and_not_done_ag
             assert_eq!(state(&world.grant().await), "ended", "{name} {fault:?}");
             world.azure.heal();
             world.advance(hours(2)).await;
-            assert_eq!(world.drifts().await, [], "{name} {fault:?}");
+            assert_eq!(world.mended().await, [], "{name} {fault:?}");
             assert_eq!(world.screen("alerts"), "");
             world.is_over().await;
         }
@@ -175,7 +175,7 @@ async fn more_time_that_was_given_though_the_answer_said_otherwise_is_found() {
         assert!(world.azure.has(&thing, "requester"), "{name}");
         world.advance(minutes(11)).await;
         assert!(!world.azure.has(&thing, "requester"), "{name}");
-        assert_eq!(world.drifts().await, []);
+        assert_eq!(world.mended().await, []);
         world.is_over().await;
     }
 }
@@ -224,7 +224,7 @@ async fn lists_that_lag_change_nothing() {
                 assert_eq!(state(&world.grant().await), "ended", "{name}, {behind:#} behind");
                 assert!(!world.azure.has(&thing, "requester"));
             }
-            assert_eq!(world.drifts().await, [], "{name}, {behind:#} behind");
+            assert_eq!(world.mended().await, [], "{name}, {behind:#} behind");
             assert_eq!((world.azure.asked("AdminAssign"), world.azure.asked("AdminRemove")), (1, 1));
             let told = world.feed().lines().filter(|line| line.contains("*live*")).count();
             assert!(told <= 1, "it is told once: {}", world.feed());

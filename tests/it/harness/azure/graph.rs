@@ -19,7 +19,6 @@ pub fn answer(desk: &mut Desk, asked: &Asked, now: Timestamp) -> Answer {
         "graphGroup" => named(desk, asked, PrincipalKind::Group),
         "graphPrincipal" => named(desk, asked, PrincipalKind::ServicePrincipal),
         "graphApp" => app(desk, asked),
-        "graphAppRoles" => Ok((200, json!({ "value": desk.app_roles }))),
         "graphRole" => role(asked),
         "graphPolicies" => Ok((200, policies(desk, asked))),
         "graph_GraphRoleRequestIn" | "graph_GraphGroupRequestIn" => write(desk, asked, now),

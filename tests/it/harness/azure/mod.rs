@@ -45,6 +45,13 @@ pub const SUBSCRIPTION: &str = "/subscriptions/DFA2A084-766f-4003-8ae1-c4aeb893a
 /// A resource group in it.
 pub const RESOURCE_GROUP: &str = "/subscriptions/DFA2A084-766f-4003-8ae1-c4aeb893a99f/resourceGroups/prod-EU";
 
+/// What the bot needs in Graph at most.
+const PERMISSIONS: [&str; 3] = [
+    "User.Read.All",
+    "RoleAssignmentSchedule.ReadWrite.Directory",
+    "PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup",
+];
+
 /// Azure, for one test.
 pub struct Azure {
     shared: Arc<Shared>,
@@ -68,8 +75,9 @@ struct Desk {
     memberships: Vec<(String, String)>,
     /// What the bot may do, as Azure Resource Manager says it.
     permissions: Vec<Value>,
-    /// What the bot may do, as Graph says it.
-    app_roles: Vec<Value>,
+    /// What the bot may do in Graph, by the names of permissions.
+    graph_permissions: Vec<String>,
+    issued: Vec<(Part, String)>,
     /// How many rows a page has.
     page: usize,
     calls: Vec<Call>,
@@ -99,6 +107,13 @@ impl Desk {
         self.principals.iter().find(|it| it.id.eq_ignore_ascii_case(id))
     }
 
+    /// A token for a part of Azure.
+    fn issue(&mut self, part: Part) -> String {
+        let token = part.token(if part == Part::Graph { &self.graph_permissions } else { &[] });
+        self.issued.push((part, token.clone()));
+        token
+    }
+
     fn is_group(&self, id: &str) -> bool {
         self.principal(id).is_some_and(|it| it.kind == PrincipalKind::Group)
     }
@@ -117,7 +132,8 @@ impl Azure {
             principals: Vec::new(),
             memberships: Vec::new(),
             permissions: vec![json!({ "actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": [] })],
-            app_roles: Vec::new(),
+            graph_permissions: PERMISSIONS.map(str::to_owned).into(),
+            issued: Vec::new(),
             page: 2,
             calls: Vec::new(),
             defects: Vec::new(),
@@ -255,6 +271,11 @@ impl Azure {
     pub fn permits(&self, actions: &[&str]) {
         let permissions = json!({ "actions": actions, "notActions": [], "dataActions": [], "notDataActions": [] });
         self.shared.desk().permissions = vec![permissions];
+    }
+
+    /// What the bot may do in Graph, by the names of permissions.
+    pub fn consents(&self, permissions: &[&str]) {
+        self.shared.desk().graph_permissions = permissions.iter().map(|it| (*it).to_owned()).collect();
     }
 
     /// How long it takes until everybody knows.

@@ -13,7 +13,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    Call, Shared, arm,
+    Call, Desk, Shared, arm,
     contract::{CONTRACT, Operation, Sent},
     directory::{CLIENT_ID, CLIENT_SECRET, TENANT},
     faults::Fault,
@@ -45,14 +45,21 @@ impl Part {
         HOSTS[self as usize]
     }
 
-    /// What tokens for it look like here.
-    fn token(self) -> String {
-        format!("{TOKENS}{}", self.host())
+    /// The part that is reached at this address.
+    pub fn at(host: &str) -> Option<Self> {
+        [Self::Arm, Self::Graph, Self::Login].into_iter().find(|part| part.host() == host)
+    }
+
+    /// A token for it, as Entra makes them; applications find their permissions for Graph in it.
+    pub fn token(self, roles: &[String]) -> String {
+        let claims = json!({ "aud": format!("https://{}", self.host()), "roles": roles, "tid": TENANT });
+        let key = jsonwebtoken::EncodingKey::from_secret(b"of the double alone");
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
     }
 }
 
 /// How every token of the double begins.
-pub const TOKENS: &str = "fake-token-for-";
+pub const TOKENS: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.";
 
 /// A request that keeps to the contract, ready to be answered.
 pub struct Asked {
@@ -169,7 +176,7 @@ impl Shared {
         let (status, body) = match asked.part {
             Part::Arm => arm::answer(&mut desk, asked, now),
             Part::Graph => graph::answer(&mut desk, asked, now),
-            Part::Login => token(asked),
+            Part::Login => token(&mut desk, asked),
         };
         for complaint in asked.operation.complaints_of_answer(status, &body) {
             desk.defects.push(format!("the double itself, {}: {complaint}: {body}", asked.operation.id));
@@ -197,8 +204,9 @@ fn read(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         return Err(wrong(404, "NotFound", format!("{uri} was sent to {meant_for:?}")));
     }
     let token = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    if part != Part::Login && token != Some(&part.token()) {
-        return Err(wrong(401, "InvalidAuthenticationToken", format!("{uri} came with the token {token:?}")));
+    let is_good = shared.desk().issued.iter().any(|(of, issued)| *of == part && Some(issued.as_str()) == token);
+    if part != Part::Login && !is_good {
+        return Err(wrong(401, "InvalidAuthenticationToken", format!("{uri} came with no token for it: {token:?}")));
     }
     let host = meant_for.or(text("host")).unwrap_or_default();
     let is_form = content_type.is_some_and(|kind| kind.contains("urlencoded"));
@@ -248,7 +256,6 @@ fn action(asked: &Asked) -> String {
         ("armPermissions", "ListPermissions"),
         ("graphGroup", "GetGroup"),
         ("graphPrincipal", "GetServicePrincipal"),
-        ("graphAppRoles", "ListAppRoles"),
         ("graphApp", "GetApp"),
         ("graphUsers", "FindUser"),
         ("graphUser", "GetUser"),
@@ -258,7 +265,7 @@ fn action(asked: &Asked) -> String {
     known.unwrap_or_else(|| panic!("{id} has no name for stories")).1.to_owned()
 }
 
-fn token(asked: &Asked) -> Answer {
+fn token(desk: &mut Desk, asked: &Asked) -> Answer {
     let said = |name: &str| asked.body[name].as_str().unwrap_or_default();
     let tenant = asked.path.split('/').nth(1).unwrap_or_default();
     if tenant != TENANT {
@@ -275,7 +282,7 @@ fn token(asked: &Asked) -> Answer {
     let Some(part) = meant else {
         return refused_token(500_011, "The resource principal was not found in the tenant.");
     };
-    let token = part.token();
+    let token = desk.issue(*part);
     (200, json!({ "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token }))
 }
 

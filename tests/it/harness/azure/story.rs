@@ -1,6 +1,9 @@
 //! A world that opens things in Azure, and what people do in it.
 
-use jit::{domain::grant::Grant, playground::workspace::Person};
+use jit::{
+    domain::{audit::Drift, grant::Grant},
+    playground::workspace::Person,
+};
 
 use super::{
     RESOURCE_GROUP, SUBSCRIPTION, Thing,
@@ -88,6 +91,12 @@ impl World {
         holder.types(&format!("/jit end {}", grant.code.grant())).await;
         self.advance(seconds(5)).await;
         self.private(holder)
+    }
+
+    /// What sweeps have found that was not as it should be. What strangers have had for ever is told once, and is not
+    /// among it.
+    pub async fn mended(&self) -> Vec<Drift> {
+        self.drifts().await.into_iter().filter(|drift| *drift != Drift::Foreign).collect()
     }
 
     /// A grant as it stands now.

@@ -26,7 +26,7 @@ impl Client {
 
     async fn send(&self, method: Method, url: &str, body: Value) -> (u16, Value, Option<String>) {
         let url = Url::parse(url).unwrap();
-        let token = format!("Bearer fake-token-for-{}", url.host_str().unwrap());
+        let token = self.token(url.host_str().unwrap());
         let mut request = Request::new(url, method);
         request.insert_header("authorization", token);
         if !body.is_null() {
@@ -34,6 +34,11 @@ impl Client {
             request.set_body(body.to_string());
         }
         self.deliver(request).await.unwrap()
+    }
+
+    fn token(&self, host: &str) -> String {
+        let part = Part::at(host).unwrap();
+        format!("Bearer {}", self.azure.shared.desk().issue(part))
     }
 
     async fn deliver(&self, request: Request) -> Option<(u16, Value, Option<String>)> {
@@ -211,7 +216,8 @@ async fn tokens_are_for_one_part_of_azure_and_cost_the_right_secret() {
         client.deliver(request).await.unwrap()
     };
     let (status, token, _) = ask(TENANT, CLIENT_SECRET, "graph.microsoft.com").await;
-    assert_eq!((status, &token["access_token"]), (200, &json!("fake-token-for-graph.microsoft.com")));
+    assert_eq!(status, 200);
+    assert!(token["access_token"].as_str().unwrap().starts_with(TOKENS), "{token}");
     let (status, refused, _) = ask(TENANT, "guessed", "graph.microsoft.com").await;
     assert_eq!(status, 401);
     let words = refused["error_description"].as_str().unwrap();
@@ -223,9 +229,9 @@ async fn tokens_are_for_one_part_of_azure_and_cost_the_right_secret() {
 
     let url = format!("{GRAPH}/users/{}", guid("lead"));
     let mut request = Request::new(Url::parse(&url).unwrap(), Method::Get);
-    request.insert_header("authorization", "Bearer fake-token-for-management.azure.com");
+    request.insert_header("authorization", client.token("management.azure.com"));
     assert_eq!(client.deliver(request).await.unwrap().0, 401);
-    assert!(client.azure.defects()[0].contains("came with the token"));
+    assert!(client.azure.defects()[0].contains("came with no token for it"));
 }
 
 #[tokio::test]
@@ -268,7 +274,7 @@ async fn faults_come_before_or_after_the_work() {
     assert!(client.azure.has(&Client::thing(), "requester"));
     client.azure.fail("GetRequest", 1, Fault::DropAfter);
     let mut get = Request::new(Url::parse(&request).unwrap(), Method::Get);
-    get.insert_header("authorization", "Bearer fake-token-for-management.azure.com");
+    get.insert_header("authorization", client.token("management.azure.com"));
     assert!(client.deliver(get.clone()).await.is_none());
     client.azure.fail("GetRequest", 1, Fault::FORBIDDEN);
     let (status, body, _) = client.deliver(get).await.unwrap();
@@ -285,7 +291,7 @@ async fn behind_tls_it_answers_only_those_who_trust_its_certificate() {
     let url = client.azure.behind_tls(&ca).await;
     let asks = |http: reqwest::Client| {
         let url = url.join(&format!("/v1.0/users/{}", guid("lead"))).unwrap();
-        http.get(url).bearer_auth("fake-token-for-graph.microsoft.com").send()
+        http.get(url).header("authorization", client.token("graph.microsoft.com")).send()
     };
     assert!(asks(reqwest::Client::builder().no_proxy().build().unwrap()).await.is_err());
     let certificate = reqwest::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap();
