@@ -287,9 +287,7 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
             .map_err(|error| StartError::Machine(format!("IAM Identity Center cannot be used: {error}")))?;
         providers.insert(ProviderName::AwsIdentityCenter, Arc::new(center));
     }
-    if let Some(settings) = &config.azure {
-        let azure = azure::Azure::connect(&azure_settings(settings), &wiring.azure, &wiring.clock, &wiring.entropy)
-            .map_err(|error| StartError::Machine(format!("Azure cannot be used: {error}")))?;
+    if let Some(azure) = azure_of(config, wiring)? {
         let azure: Arc<dyn Provider> = Arc::new(azure);
         for name in [ProviderName::AzureRole, ProviderName::EntraRole, ProviderName::EntraGroup] {
             providers.insert(name, azure.clone());
@@ -303,6 +301,17 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
         (None, None) => {}
     }
     Ok(providers)
+}
+
+/// The way to Azure, when the configuration has one. Nothing is called yet.
+///
+/// # Errors
+/// When the bot's identity lacks something.
+pub fn azure_of(config: &Config, wiring: &Wiring) -> Result<Option<azure::Azure>, StartError> {
+    let Some(settings) = &config.azure else { return Ok(None) };
+    azure::Azure::connect(&azure_settings(settings), &wiring.azure, &wiring.clock, &wiring.entropy)
+        .map(Some)
+        .map_err(|error| StartError::Machine(format!("Azure cannot be used: {error}")))
 }
 
 fn azure_settings(settings: &config::Azure) -> azure::Settings {

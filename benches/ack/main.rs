@@ -1,5 +1,5 @@
 //! What the bot costs: acknowledgements a second beside the barest server that could give them, revocations beside the
-//! barest program that could do them, calls of AWS for one grant, and memory.
+//! barest program that could do them, calls of AWS and Azure for one grant, and memory.
 //!
 //! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `calls` or `revocations` a part
 //! of it. The bot has a store of its own on disk and is driven by signed HTTP; nothing is asserted about time, since
@@ -11,6 +11,7 @@ use std::time::Duration;
 #[path = "../../tests/it/harness/aws/mod.rs"]
 #[expect(dead_code, reason = "the tests use all of it, the benchmark only the record")]
 mod aws;
+mod azure;
 mod bot;
 mod center;
 mod flood;
@@ -76,6 +77,7 @@ async fn run(plan: Plan, words: &[&str]) {
         // A panic in there says what is missing (moto, as a rule) and leaves the other figures alone.
         report::print_story(tokio::spawn(story::run()).await.ok().as_ref());
         report::print_center(tokio::spawn(center::run()).await.ok().as_ref());
+        report::print_azure(&azure::run().await);
     }
     if wanted("revocations") {
         report::print_flood(&flood::run(plan.flood).await);

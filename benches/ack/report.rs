@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    azure,
     center::{self, Center},
     flood::Flood,
     round::Round,
@@ -96,6 +97,18 @@ pub fn print_center(center: Option<&Center>) {
     println!("  cold request: {}", cold.request.join(", "));
     println!("  approval: {}", cold.approve.join(", "));
     println!("  revocation: {}", cold.revoke.join(", "));
+}
+
+/// Calls of Azure.
+pub fn print_azure(azure: &azure::Steps) {
+    heading("calls of Azure for a role, with warm caches", "jit", "");
+    let calls = |what: &str, calls: &jit::provider::Calls, goal: &str| {
+        let names: Vec<String> = calls.0.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        alone(what, &calls.count().to_string(), &format!("{goal} ({})", names.join(", ")));
+    };
+    calls("one request, with nothing known yet", &azure.request, "");
+    calls("one approval", &azure.approve, "at most 3");
+    calls("one revocation", &azure.revoke, "at most 2");
 }
 
 /// Many ends at once.

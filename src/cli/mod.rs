@@ -81,7 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
-            Command::Check(check) => check.run(),
+            Command::Check(check) => check.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Drift(drift) => drift.run().await,
             Command::Grants(grants) => grants.run().await,

@@ -1,6 +1,7 @@
 //! The configuration as an operator meets it: files in, words out.
 
 mod aws_targets;
+mod azure_targets;
 mod files;
 mod good;
 mod mutants;

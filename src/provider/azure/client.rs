@@ -18,6 +18,8 @@ use serde_json::Value;
 
 use super::{failure::Failure, wire::Counted};
 
+const ARM_HOST: &str = "management.azure.com";
+const GRAPH_HOST: &str = "graph.microsoft.com";
 /// No list is longer than so many pages: what has more is not what we asked for.
 const MOST_PAGES: usize = 200;
 
@@ -33,6 +35,8 @@ pub(super) struct Service {
 pub(super) struct Client {
     pub arm: Service,
     pub graph: Service,
+    credential: Arc<dyn TokenCredential>,
+    graph_scope: String,
 }
 
 impl Client {
@@ -41,8 +45,29 @@ impl Client {
             pipeline: pipeline(wire, vec![bearer(credential, scope(base, usual))]),
             base: base.clone(),
         };
-        Self { arm: service(arm, "management.azure.com"), graph: service(graph, "graph.microsoft.com") }
+        Self {
+            arm: service(arm, ARM_HOST),
+            graph: service(graph, GRAPH_HOST),
+            credential: credential.clone(),
+            graph_scope: scope(graph, GRAPH_HOST),
+        }
     }
+
+    /// What the bot may do with Graph, as Entra writes it into the token; `None` when the token does not say.
+    pub async fn graph_roles(&self) -> Result<Option<Vec<String>>, Failure> {
+        let token = self.credential.get_token(&[&self.graph_scope], None).await.map_err(|error| Failure::of(&error))?;
+        Ok(roles(token.token.secret()))
+    }
+}
+
+/// The claim `roles` of a token. Nobody relies on it: it only explains what Graph would refuse.
+fn roles(token: &str) -> Option<Vec<String>> {
+    let payload = token.split('.').nth(1)?.replace('-', "+").replace('_', "/");
+    let padding = "=".repeat((4 - payload.len() % 4) % 4);
+    let payload = aws_smithy_types::base64::decode(payload + &padding).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let roles = claims.get("roles").and_then(Value::as_array).into_iter().flatten();
+    Some(roles.filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 /// What a pipeline has in common with that of the credential: the wire, and that it sends once.
@@ -153,6 +178,14 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_bot_may_do_is_read_from_its_token() {
+        let payload = aws_smithy_types::base64::encode(r#"{"roles":["User.Read.All"],"x":"??>"}"#);
+        let token = format!("e30.{}.s", payload.replace('+', "-").replace('/', "_").trim_end_matches('='));
+        assert_eq!(roles(&token), Some(vec!["User.Read.All".to_owned()]));
+        assert_eq!(roles("opaque"), None);
+    }
 
     #[test]
     fn tokens_are_for_the_service_that_is_called() {

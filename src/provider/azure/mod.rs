@@ -39,6 +39,7 @@ use crate::{
 mod certificate;
 mod client;
 mod credential;
+mod examine;
 mod failure;
 mod granting;
 mod notes;
@@ -50,6 +51,7 @@ mod tuple;
 mod wire;
 
 pub use credential::Identity;
+pub use examine::{Examined, Wants};
 
 /// For how long what one step saw counts for the next of the same run.
 const SIGHT_LASTS: SignedDuration = SignedDuration::from_secs(30);
