@@ -2,14 +2,17 @@
 
 mod acting;
 pub mod aws;
+pub mod azure;
 pub mod browser;
 pub mod checks;
 mod crash;
 pub mod estate;
 pub mod ledger;
+pub mod made_up;
 pub mod process;
 pub mod roles;
 mod steps;
+mod waiting;
 pub mod world;
 
 pub use steps::{masked, newest_dm, state, user};
