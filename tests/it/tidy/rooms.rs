@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("slack",      &["domain", "usecase"]),
     ("job",        &["domain", "ambient", "store", "provider", "usecase", "slack"]),
     ("app",        &["domain", "ambient", "config", "store", "provider", "usecase", "job", "slack::client"]),
-    ("http",       &["domain", "app", "usecase", "slack", "store", "provider", "job::directory"]),
+    ("http",       &["domain", "app", "usecase", "slack", "store", "provider", "telemetry", "job::directory"]),
     ("cli",        ANY),
     ("playground", ANY),
 ];
