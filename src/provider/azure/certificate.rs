@@ -129,7 +129,7 @@ fn url_safe(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jsonwebtoken::{DecodingKey, Validation};
     use p12_keystore::{KeyStoreEntry, PrivateKey, PrivateKeyChain};
 
@@ -137,7 +137,7 @@ mod tests {
     use crate::ambient::{ManualClock, SeededEntropy};
 
     /// A PKCS#12 file with a key and its certificate, the certificate, and the key's public part.
-    fn made(folder: &Path, algorithm: &'static rcgen::SignatureAlgorithm) -> (std::path::PathBuf, Vec<u8>, String) {
+    pub fn made(folder: &Path, algorithm: &'static rcgen::SignatureAlgorithm) -> (std::path::PathBuf, Vec<u8>, String) {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let certificate = rcgen::CertificateParams::new(["jit".to_owned()]).unwrap().self_signed(&key).unwrap();
         let der = certificate.der().to_vec();

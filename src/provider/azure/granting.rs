@@ -187,6 +187,14 @@ impl Azure {
         match found {
             Some(outcome) => {
                 let told = notes.until.unwrap_or(until);
+                if outcome.status == Status::Scheduled {
+                    // its word may stay at that once it has begun: the list tells then
+                    outcome.schedule.iter().for_each(|id| notes.add_schedule(id.clone()));
+                    if let Seen::Ours(row) = self.look(work, &notes, it).await? {
+                        notes.confirm(Some(row.schedule), told, work.now);
+                        return Ok(Progress::Done { receipt: notes.receipt(), tidy_at: None });
+                    }
+                }
                 self.judge(work, notes, it, outcome, told).await
             }
             None => {
