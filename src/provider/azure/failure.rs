@@ -80,6 +80,11 @@ impl Failure {
         }
     }
 
+    /// Whether Azure says that it knows the request already, or something else that stands in its way.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Answered(answer) if answer.status == 409)
+    }
+
     /// Whether Azure has certainly not done what was asked.
     pub fn is_certain(&self) -> bool {
         match self {

@@ -21,6 +21,7 @@ const ASSIGNED_AT: &str = "assigned_at";
 const WRITTEN_AT: &str = "confirmed_at";
 const UNTIL: &str = "azure_ends_at";
 const POLLS: &str = "polls";
+const REMOVALS: &str = "removals";
 const REMOVED_AT: &str = "removed_at";
 const TAKEN_OVER: &str = "taken_over";
 
@@ -72,6 +73,8 @@ pub(super) struct Notes {
     pub polls: u32,
     /// How often Azure has failed at it.
     pub failures: u32,
+    /// How many requests to take it away were refused: the next one has another name.
+    pub removals: u32,
     /// When it was gone.
     pub removed_at: Option<Timestamp>,
     /// Somebody else has changed it since: it is theirs now.
@@ -117,6 +120,7 @@ impl Notes {
             until: time(UNTIL),
             polls: count(POLLS),
             failures: count(FAILURES),
+            removals: count(REMOVALS),
             removed_at: time(REMOVED_AT),
             taken_over: text(TAKEN_OVER).is_some(),
         }
@@ -141,6 +145,7 @@ impl Notes {
             (UNTIL, time(self.until)),
             (POLLS, count(self.polls)),
             (FAILURES, count(self.failures)),
+            (REMOVALS, count(self.removals)),
             (REMOVED_AT, time(self.removed_at)),
             (TAKEN_OVER, yes(self.taken_over)),
         ];
@@ -225,6 +230,7 @@ impl Notes {
     /// It was taken away, and is there again: it is ours to take away once more.
     pub fn reclaimed(mut self) -> Self {
         (self.running, self.ours, self.removed_at, self.polls, self.failures) = (None, true, None, 0, 0);
+        self.removals += 1;
         self
     }
 }

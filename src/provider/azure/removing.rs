@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Azure, Seen,
-    failure::Failure,
     granting::{ON_ITS_WAY, POLL},
     notes::{Notes, Running, guid},
     pim::{Change, Outcome, Row},
@@ -48,7 +47,9 @@ impl Azure {
                     return Ok(notes.again(work.now, POLL, format!("Azure is taking {} away", it.words())));
                 }
                 Some(Status::Over | Status::Provisioned) => return Ok(notes.gone(work.now)),
-                Some(Status::Failed(_)) | None => notes.running = None,
+                Some(Status::Failed(_)) | None => {
+                    (notes.running, notes.removals) = (None, notes.removals + 1);
+                }
             }
         }
         if let Some(step) = self.settle_asked(work, &mut notes, &it).await? {
@@ -143,40 +144,55 @@ impl Azure {
         }
     }
 
+    /// Asks for the removal. Its name follows from what is written down, so that an answer which was lost is found again:
+    /// whatever was removed already is refused now, and then asked for by name.
     async fn take_away(&self, work: &Work, mut notes: Notes, it: &Tuple<'_>) -> Step {
-        let name = guid(work, "removal", work.now);
-        match self.client.ask(it, Change::Remove, &name, &work.cause, work.now).await {
-            Ok(Outcome { status: Status::Over | Status::Provisioned, .. }) => Ok(notes.gone(work.now)),
-            Ok(Outcome { status: Status::Running | Status::Scheduled | Status::AwaitsPeople, request, .. }) => {
-                notes.running = Some(Running::Removal(request));
-                Ok(notes.again(work.now, POLL, format!("Azure is taking {} away", it.words())))
+        let name = guid(work, "removal", notes.removals);
+        let failure = match self.client.ask(it, Change::Remove, &name, &work.cause, work.now).await {
+            Ok(outcome) => return Ok(removal(work.now, notes, it, outcome)),
+            Err(failure) => failure,
+        };
+        match failure.code() {
+            // it was changed later than we know
+            "ActiveDurationTooShort" => {
+                notes.removals += 1;
+                let at = work.now + SignedDuration::from_mins(1);
+                Ok(notes.again_at(at, law(at)))
             }
-            Ok(Outcome { status: Status::Failed(word), .. }) => {
-                notes.failures += 1;
-                Ok(notes.again_at(work.now + LOOK, format!("Azure could not take {} away: {word}", it.words())))
+            code if code == "RoleAssignmentDoesNotExist" || failure.is_conflict() => {
+                let found = self.client.find(it, &name).await.map_err(|failure| failure.of_reading(&it.words()))?;
+                match found {
+                    Some(Outcome { status: Status::Failed(_), .. }) | None => Ok(not_listed(work.now, notes, it)),
+                    Some(outcome) => Ok(removal(work.now, notes, it, outcome)),
+                }
             }
-            Err(failure) => not_taken(work.now, notes, it, &failure),
+            _ => Err(failure.of_writing(&format!("the removal of {}", it.words()))),
         }
     }
 }
 
-fn not_taken(now: Timestamp, mut notes: Notes, it: &Tuple<'_>, failure: &Failure) -> Step {
-    match failure.code() {
-        // it was changed later than we know
-        "ActiveDurationTooShort" => {
-            let at = now + SignedDuration::from_mins(1);
-            Ok(notes.again_at(at, law(at)))
+/// How far a removal is.
+fn removal(now: Timestamp, mut notes: Notes, it: &Tuple<'_>, outcome: Outcome) -> Progress {
+    match outcome.status {
+        Status::Over | Status::Provisioned => notes.gone(now),
+        Status::Running | Status::Scheduled | Status::AwaitsPeople => {
+            notes.running = Some(Running::Removal(outcome.request));
+            notes.again(now, POLL, format!("Azure is taking {} away", it.words()))
         }
-        "RoleAssignmentDoesNotExist" => {
-            notes.polls += 1;
-            if notes.polls > USUAL_LOOKS {
-                notes.failures += 1;
-            }
-            let because = format!("Azure says that {} is gone; its list does not show that yet", it.words());
-            Ok(notes.again_at(now + LOOK, because))
+        Status::Failed(word) => {
+            (notes.failures, notes.removals) = (notes.failures + 1, notes.removals + 1);
+            notes.again_at(now + LOOK, format!("Azure could not take {} away: {word}", it.words()))
         }
-        _ => Err(failure.of_writing(&format!("the removal of {}", it.words()))),
     }
+}
+
+/// Azure says that there is nothing, and its list shows it all the same.
+fn not_listed(now: Timestamp, mut notes: Notes, it: &Tuple<'_>) -> Progress {
+    (notes.polls, notes.removals) = (notes.polls + 1, notes.removals + 1);
+    if notes.polls > USUAL_LOOKS {
+        notes.failures += 1;
+    }
+    notes.again_at(now + LOOK, format!("Azure says that {} is gone; its list does not show that yet", it.words()))
 }
 
 /// Azure would refuse: when to come back, and what people are told until then.
