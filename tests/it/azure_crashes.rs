@@ -108,7 +108,7 @@ async fn what_azure_did_before_the_crash_is_found() {
             approver.clicks("Revoke").await;
             world.settle().await;
             world.restart().await;
-            world.advance(minutes(2)).await;
+            world.advance(minutes(6)).await;
             let _ = world.private(&approver);
             assert!(!world.azure.has(&thing, "requester"));
             assert_eq!(state(&world.grant().await), "ended", "{name}");

@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -69,6 +70,8 @@ pub struct Asked {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub body: Value,
+    /// When it arrived.
+    pub at: Timestamp,
     /// What links to further pages begin with.
     pub base: String,
 }
@@ -114,14 +117,7 @@ async fn answer(
     };
     let action = action(&asked);
     let (path, query, body) = (asked.path.clone(), asked.query.clone(), asked.body.clone());
-    shared.desk().calls.push(Call {
-        action: action.clone(),
-        part: asked.part,
-        path,
-        query,
-        body,
-        at: shared.clock.now(),
-    });
+    shared.desk().calls.push(Call { action: action.clone(), part: asked.part, path, query, body, at: asked.at });
     suffer(&shared, shared.faults.take(&action), asked).await
 }
 
@@ -216,6 +212,7 @@ fn read(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         path: super::contract::decoded(uri.path()),
         query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
         body: if is_form { form(body) } else { serde_json::from_slice(body).unwrap_or_default() },
+        at: shared.clock.now(),
         base: format!("https://{host}"),
     })
 }
