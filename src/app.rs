@@ -55,7 +55,7 @@ pub struct Wiring {
     pub entropy: Arc<dyn Entropy>,
     /// Where secrets are looked up.
     pub environment: Arc<dyn Environment + Send + Sync>,
-    /// How patient to be with AWS, and as whom to speak to it.
+    /// How patient to be with AWS, and as whom to speak to it. The time it takes from `clock`.
     pub aws: aws::Tuning,
     /// How to reach Azure, and as whom, when not as the configuration says.
     pub azure: azure::Tuning,
@@ -260,6 +260,7 @@ pub async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError
 
 async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartError> {
     let mut providers = Providers::new();
+    let tuning = aws::Tuning { clock: wiring.clock.clone(), ..wiring.aws.clone() };
     if let Some(settings) = &config.aws {
         let center = identity_center::Settings {
             region: settings.region.clone(),
@@ -278,11 +279,11 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
         };
         let secrets = Arc::new(FromEnvironment(wiring.environment.clone()));
         let unusable = |error: aws::SetUpError| StartError::Machine(format!("AWS cannot be used: {error}"));
-        let iam = AwsIam::connect(&settings, &wiring.aws).await.map_err(unusable)?;
-        let sts = AwsSts::connect(settings, secrets, wiring.aws.clone()).await.map_err(unusable)?;
+        let iam = AwsIam::connect(&settings, &tuning).await.map_err(unusable)?;
+        let sts = AwsSts::connect(settings, secrets, tuning.clone()).await.map_err(unusable)?;
         providers.insert(ProviderName::AwsIam, Arc::new(iam));
         providers.insert(ProviderName::AwsSts, Arc::new(sts));
-        let center = IdentityCenter::connect(center, wiring.aws.clone())
+        let center = IdentityCenter::connect(center, tuning)
             .await
             .map_err(|error| StartError::Machine(format!("IAM Identity Center cannot be used: {error}")))?;
         providers.insert(ProviderName::AwsIdentityCenter, Arc::new(center));

@@ -68,6 +68,24 @@ pub(super) async fn holder_in_clouds(ctx: &Context, who: &Principal, attempts: u
     Ok(Holder { who: who.clone(), email, aws_identity_center, azure_object_id })
 }
 
+/// Asks Slack who these people are, where that was never asked. What Slack does not tell now stays unknown: names are for
+/// those who read a cloud's own records, and nothing waits for them.
+pub(super) async fn get_to_know(ctx: &Context, people: &[UserId]) -> Result<(), StoreError> {
+    for id in people {
+        let wanted = id.clone();
+        if ctx.store.read(move |tx| Box::pin(async move { tx.lookup_person(&wanted).await })).await?.is_some() {
+            continue;
+        }
+        match ctx.tools.load().slack.clone().person(id, ctx.clock.now()).await {
+            Ok(person) => {
+                ctx.store.write(move |tx| Box::pin(async move { tx.save_person(&person).await })).await?;
+            }
+            Err(error) => tracing::warn!(user = %id, %error, "Slack does not say who an approver is"),
+        }
+    }
+    Ok(())
+}
+
 /// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no
 /// access: the grant is then known to the cloud under the Slack id.
 async fn holder(ctx: &Context, id: &UserId, attempts: u32) -> Result<Option<Person>, JobError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, JobError, Outcome, conclude, directory};
+use super::{Context, JobError, Outcome, cause, conclude, directory};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
@@ -16,8 +16,6 @@ use crate::{
         catalog::Nature,
         grant::{Grant, GrantState},
         job::{Job, Leased},
-        policy::ticket_in,
-        text::visible,
     },
     provider::{Cause, Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
     store::{StoreError, Tx},
@@ -59,28 +57,10 @@ async fn load(tx: &mut Tx, env: &Env, key: &AccessKey) -> Result<Vec<Claimant>, 
     let mut claimants = Vec::new();
     for access in tx.accesses_under(key).await? {
         let grant = tx.load_grant(access.grant).await?;
-        let cause = if counts(&access) { cause(tx, env, &grant).await? } else { Cause::default() };
+        let cause = if counts(&access) { cause::of(tx, env, &grant).await? } else { Cause::default() };
         claimants.push(Claimant { access, grant, cause });
     }
     Ok(claimants)
-}
-
-/// What a cloud may be told about why.
-async fn cause(tx: &mut Tx, env: &Env, grant: &Grant) -> Result<Cause, StoreError> {
-    let mut approvers = Vec::new();
-    for approver in &grant.approvers {
-        let person = tx.lookup_person(approver).await?;
-        approvers.push(person.map_or_else(|| approver.to_string(), |person| person.name));
-    }
-    let ticket = env.catalog.role(&grant.role).and_then(|role| role.ticket.as_ref());
-    let reason = visible(&grant.reason);
-    Ok(Cause {
-        request: grant.code.request(),
-        role: grant.role.to_string(),
-        ticket: ticket.and_then(|ticket| ticket_in(ticket, &reason)).map(str::to_owned),
-        reason,
-        approvers,
-    })
 }
 
 /// The receipts of those that are gone, the last ones first, as far back as a cloud's list can lag.
@@ -106,11 +86,13 @@ async fn open(
     if covered.iter().any(has_been_live) {
         hand_over(ctx, std::mem::take(&mut over)).await?;
     }
-    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| lacks(it) || outlasts(it, until)).collect();
     let Some(first) = wanted.first().cloned() else {
         return Ok(Some(Outcome::Done));
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
+    let cause = cause::in_full(ctx, &first.access, &first.grant).await?;
+    let first = Claimant { cause: cause.unwrap_or(first.cause), ..first };
     let resolved = match provider(ctx, &first) {
         Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &around)).await,
         Err(error) => Err(error),
@@ -141,6 +123,12 @@ async fn open(
 /// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
 fn lacks(it: &Claimant) -> bool {
     it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
+/// Whether the cloud ends it by itself, and was told to end it later than any grant wants it now: another grant that
+/// shared it is over before its time.
+fn outlasts(it: &Claimant, until: Timestamp) -> bool {
+    it.access.target.is_in_azure() && it.access.until.is_some_and(|told| told > until)
 }
 
 /// Whether it has been confirmed once, so that its own receipt says that what is in the cloud is ours.

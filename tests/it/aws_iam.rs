@@ -42,6 +42,7 @@ impl Story {
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let (mut set, mut tuned) = (cloud.settings(), Cloud::tuning());
         settings(&mut set);
+        tuned.clock = Arc::new(clock.clone());
         tuning(&mut tuned);
         let aws = AwsIam::connect(&set, &tuned).await.unwrap();
         Self { clock, cloud, aws, entropy: SeededEntropy::new(1) }

@@ -4,12 +4,17 @@
 //! A session ends by itself at the grant's end, since its own policy says so; that does not need the bot. Nothing here is
 //! kept between calls but connections: what is to be done follows from the desire and the moment alone.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -27,7 +32,10 @@ use self::{
     sts::{Minted, Order, parse_role, refused},
 };
 use super::{Credentials, Desired, Observed, Progress, Provider, ProviderError, Receipt, Secrets, Work};
-use crate::domain::catalog::{AwsSts as RoleTarget, Target};
+use crate::{
+    ambient::{Clock, SystemClock},
+    domain::catalog::{AwsSts as RoleTarget, Target},
+};
 
 mod arn;
 mod console;
@@ -85,6 +93,18 @@ pub struct Tuning {
     pub checks_account: Option<bool>,
     /// What Identity Center allows, used by all that this process does.
     pub quota: Arc<Quota>,
+    /// Tells the SDK the time: when calls are signed, and when the bot's own sessions are over.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The bot's clock as the SDK reads it.
+#[derive(Debug)]
+struct BotTime(Arc<dyn Clock>);
+
+impl TimeSource for BotTime {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
 }
 
 impl Default for Tuning {
@@ -98,6 +118,7 @@ impl Default for Tuning {
             credentials: None,
             checks_account: None,
             quota: Arc::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -208,6 +229,7 @@ async fn load(region: &str, endpoint_url: Option<&Url>, tuning: &Tuning) -> aws_
     let version = BehaviorVersion::v2026_01_12();
     let mut loader = aws_config::defaults(version)
         .region(Region::new(region.to_owned()))
+        .time_source(BotTime(tuning.clock.clone()))
         .timeout_config(timeouts)
         .retry_config(retries);
     if let Some(client) = wire::counted_client(version) {

@@ -127,3 +127,65 @@ fn pem(der: &[u8]) -> String {
 fn url_safe(bytes: &[u8]) -> String {
     aws_smithy_types::base64::encode(bytes).replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jsonwebtoken::{DecodingKey, Validation};
+    use p12_keystore::{KeyStoreEntry, PrivateKey, PrivateKeyChain};
+
+    use super::*;
+    use crate::ambient::{ManualClock, SeededEntropy};
+
+    /// A PKCS#12 file with a key and its certificate, the certificate, and the key's public part.
+    pub fn made(folder: &Path, algorithm: &'static rcgen::SignatureAlgorithm) -> (std::path::PathBuf, Vec<u8>, String) {
+        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let certificate = rcgen::CertificateParams::new(["jit".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let der = certificate.der().to_vec();
+        let private = PrivateKey::from_der(key.serialized_der()).unwrap();
+        let chain = PrivateKeyChain::new("jit", private, [p12_keystore::Certificate::from_der(&der).unwrap()]);
+        let mut store = KeyStore::new();
+        store.add_entry("jit", KeyStoreEntry::PrivateKeyChain(chain));
+        let file = folder.join("jit.p12");
+        std::fs::write(&file, store.writer("open sesame").write().unwrap()).unwrap();
+        (file, der, key.public_key_pem())
+    }
+
+    fn read(file: &Path, password: &str) -> Result<Certificate, SetUpError> {
+        Certificate::read(file, Some(&password.to_owned().into()))
+    }
+
+    #[tokio::test]
+    async fn an_assertion_says_who_the_app_is_and_is_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, der, public) = made(folder.path(), &rcgen::PKCS_RSA_SHA256);
+        let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
+        let endpoint: Url = "https://login.microsoftonline.com/t/oauth2/v2.0/token".parse().unwrap();
+        let assertion = read(&file, "open sesame").unwrap().assertion(
+            "app",
+            endpoint.clone(),
+            Arc::new(clock),
+            Arc::new(SeededEntropy::new(1)),
+        );
+        let token = assertion.secret(None).await.unwrap();
+        let mut validation = Validation::new(Algorithm::PS256);
+        validation.set_audience(&[endpoint.as_str()]);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
+        let read = jsonwebtoken::decode::<serde_json::Value>(&token, &key, &validation).unwrap();
+        assert_eq!(read.header.x5t_s256.unwrap(), url_safe(&Sha256::digest(&der)));
+        assert_eq!((&read.claims["iss"], &read.claims["sub"]), (&"app".into(), &"app".into()));
+        assert_eq!(read.claims["exp"].as_i64().unwrap() - read.claims["iat"].as_i64().unwrap(), 300);
+        assert_ne!(token, assertion.secret(None).await.unwrap(), "each has an id of its own");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_without_what_opens_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, ..) = made(folder.path(), &rcgen::PKCS_ECDSA_P256_SHA256);
+        let said = |result: Result<Certificate, SetUpError>| result.err().unwrap().to_string();
+        assert!(said(read(&file, "open sesame")).ends_with("make an RSA key"));
+        let wrong = said(read(&file, "guessed"));
+        assert!(wrong.contains("client_certificate_password is wrong") && !wrong.contains("guessed"), "{wrong}");
+        assert!(said(read(&folder.path().join("gone.p12"), "")).contains("cannot be read"));
+    }
+}

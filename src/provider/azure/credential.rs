@@ -124,3 +124,60 @@ impl SignIn<'_> {
 fn unusable(error: azure_core::Error) -> SetUpError {
     SetUpError(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers};
+
+    use super::{super::certificate::tests::made, *};
+    use crate::ambient::{ManualClock, SeededEntropy};
+
+    /// Keeps what the token endpoint is asked, and gives a token for it.
+    #[derive(Debug, Default)]
+    struct Endpoint(Mutex<Vec<(String, String)>>);
+
+    #[async_trait::async_trait]
+    impl HttpClient for Endpoint {
+        async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+            let Body::Bytes(body) = request.body() else { panic!("a stream") };
+            let asked = (request.url().to_string(), String::from_utf8(body.to_vec()).unwrap());
+            self.0.lock().unwrap().push(asked);
+            let token = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"fake"}"#;
+            Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::new(), token))
+        }
+    }
+
+    /// What is asked for a token.
+    async fn asks(identity: &Identity) -> (String, String) {
+        let endpoint = Arc::new(Endpoint::default());
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap()));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
+        let authority: Url = "https://login.example.com/".parse().unwrap();
+        let wire = Counted(endpoint.clone());
+        let sign_in = SignIn { tenant: "tenant", authority: &authority, wire: &wire, clock: &clock, entropy: &entropy };
+        let credential = sign_in.with(identity).unwrap();
+        credential.get_token(&["https://graph.microsoft.com/.default"], None).await.unwrap();
+        let mut asked = endpoint.0.lock().unwrap();
+        assert_eq!(asked.len(), 1);
+        asked.remove(0)
+    }
+
+    #[tokio::test]
+    async fn tokens_are_asked_for_where_and_as_the_configuration_says() {
+        let secret = Identity::ClientSecret { client_id: "app".into(), secret: "s3cret".to_owned().into() };
+        let (url, form) = asks(&secret).await;
+        assert_eq!(url, "https://login.example.com/tenant/oauth2/v2.0/token");
+        assert!(form.contains("client_id=app") && form.contains("client_secret=s3cret"), "{form}");
+        assert!(!format!("{secret:?}").contains("s3cret"));
+
+        let folder = tempfile::tempdir().unwrap();
+        let (file, ..) = made(folder.path(), &rcgen::PKCS_RSA_SHA256);
+        let password = Some("open sesame".to_owned().into());
+        let (url, form) = asks(&Identity::ClientCertificate { client_id: "app".into(), file, password }).await;
+        assert_eq!(url, "https://login.example.com/tenant/oauth2/v2.0/token");
+        assert!(form.contains("client_assertion=eyJ") && form.contains("jwt-bearer"), "{form}");
+        assert!(!form.contains("client_secret"), "{form}");
+    }
+}

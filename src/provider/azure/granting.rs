@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Azure, Known, Seen,
+    Azure, Known, SLACK, Seen,
     failure::Failure,
     notes::{Asked, Notes, Running},
     pim::{Change, Outcome, Row},
@@ -73,14 +73,9 @@ impl Azure {
         (it, asked, known): (&Tuple<'_>, &Asked, Known),
         until: Timestamp,
     ) -> Step {
-        if notes.written_at.is_some() && !notes.is_settled(work.now) {
+        if let Some(told) = notes.until.filter(|_| notes.written_at.is_some() && !notes.is_settled(work.now)) {
             // Azure has said that it is there, whatever its lists show yet
-            let told = notes.until.unwrap_or(until);
-            return if told >= until {
-                Ok(done(notes, None, told))
-            } else {
-                self.update(work, notes, it, asked, until).await
-            };
+            return self.move_end(work, notes, (it, asked), told, until).await;
         }
         let seen = if known == Known::NothingThere { Seen::Absent } else { self.look(work, &notes, it).await? };
         match seen {
@@ -99,7 +94,7 @@ impl Azure {
         }
     }
 
-    /// It is there: whether its end is late enough.
+    /// It is there, as a list says.
     async fn prolong(
         &self,
         work: &Work,
@@ -108,13 +103,33 @@ impl Azure {
         row: Row,
         until: Timestamp,
     ) -> Step {
-        let Some(ends_at) = row.ends_at.filter(|ends_at| *ends_at + AS_GOOD_AS < until) else {
-            let told = notes.until.filter(|told| *told >= until).unwrap_or(until);
-            return Ok(done(notes, Some(row.schedule), told));
-        };
         notes.add_schedule(row.schedule);
-        notes.until = Some(ends_at);
-        self.update(work, notes, it, asked, until).await
+        // when it came to be is not known where the answer was lost; it is not younger than that
+        notes.assigned_at.get_or_insert(work.now);
+        notes.written_at.get_or_insert(work.now);
+        match row.ends_at {
+            Some(ends_at) if ends_at.duration_since(until).abs() <= AS_GOOD_AS => Ok(done(notes, until)),
+            Some(ends_at) => self.move_end(work, notes, (it, asked), ends_at, until).await,
+            None => self.update(work, notes, it, asked, until).await,
+        }
+    }
+
+    /// It is there, and Azure ends it at `told`: whether that is when it is to end. What ends too late, because another
+    /// grant wanted it for longer, is made to end sooner where Azure allows; at its end the bot takes it away anyway.
+    async fn move_end(
+        &self,
+        work: &Work,
+        mut notes: Notes,
+        (it, asked): (&Tuple<'_>, &Asked),
+        told: Timestamp,
+        until: Timestamp,
+    ) -> Step {
+        let can_be_sooner = told > until + SLACK && until.duration_since(work.now) >= shortest();
+        notes.until = Some(told);
+        if told < until || can_be_sooner {
+            return self.update(work, notes, it, asked, until).await;
+        }
+        Ok(done(notes, told))
     }
 
     async fn assign(&self, work: &Work, notes: Notes, it: &Tuple<'_>, asked: &Asked, until: Timestamp) -> Step {
@@ -151,6 +166,11 @@ impl Azure {
         let until = until.max(work.now + shortest());
         match self.client.ask(it, change, &asked.guid, &work.cause, work.now).await {
             Ok(outcome) => self.judge(work, notes, it, outcome, until).await,
+            Err(failure) if notes.until.is_some_and(|told| told > until) && failure.is_certain() => {
+                // it only does not end sooner, which the bot sees to
+                let told = notes.until.unwrap_or(until);
+                Ok(done(notes, told))
+            }
             Err(failure) => self.failed(work, notes, (it, asked, change), failure).await,
         }
     }
@@ -167,6 +187,14 @@ impl Azure {
         match found {
             Some(outcome) => {
                 let told = notes.until.unwrap_or(until);
+                if outcome.status == Status::Scheduled {
+                    // its word may stay at that once it has begun: the list tells then
+                    outcome.schedule.iter().for_each(|id| notes.add_schedule(id.clone()));
+                    if let Seen::Ours(row) = self.look(work, &notes, it).await? {
+                        notes.confirm(Some(row.schedule), told, work.now);
+                        return Ok(Progress::Done { receipt: notes.receipt(), tidy_at: None });
+                    }
+                }
                 self.judge(work, notes, it, outcome, told).await
             }
             None => {
@@ -278,8 +306,7 @@ fn shortest() -> SignedDuration {
 }
 
 /// It is there, without Azure having been asked for anything just now.
-fn done(mut notes: Notes, schedule: Option<String>, told: Timestamp) -> Progress {
-    schedule.into_iter().for_each(|id| notes.add_schedule(id));
+fn done(mut notes: Notes, told: Timestamp) -> Progress {
     notes.not_done();
     (notes.until, notes.polls, notes.failures) = (Some(told), 0, 0);
     Progress::Done { receipt: notes.receipt(), tidy_at: None }

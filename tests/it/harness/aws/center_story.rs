@@ -54,6 +54,7 @@ impl Story {
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let (mut set, mut tuned) = (Self::settings(&cloud), Cloud::tuning());
         settings(&mut set);
+        tuned.clock = Arc::new(clock.clone());
         tuning(&mut tuned);
         let aws = IdentityCenter::connect(set, tuned).await.unwrap();
         let email = format!("{}@example.com", unique("sre.one"));
@@ -68,7 +69,8 @@ impl Story {
 
     /// The process ends and starts again: what it had in memory is gone.
     pub async fn restart(&mut self) {
-        self.aws = IdentityCenter::connect(Self::settings(&self.cloud), Cloud::tuning()).await.unwrap();
+        let tuned = jit::provider::aws::Tuning { clock: Arc::new(self.clock.clone()), ..Cloud::tuning() };
+        self.aws = IdentityCenter::connect(Self::settings(&self.cloud), tuned).await.unwrap();
     }
 
     pub fn target(&self, account: &str) -> Target {

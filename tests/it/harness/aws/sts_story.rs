@@ -38,6 +38,7 @@ impl Story {
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let (mut set, mut tuned) = (cloud.settings(), Cloud::tuning());
         settings(&mut set);
+        tuned.clock = Arc::new(clock.clone());
         tuning(&mut tuned);
         let target = RoleTarget {
             role_arn: cloud.role("prod-deploy").await,
