@@ -423,3 +423,33 @@ async fn a_role_of_the_directory_is_for_its_scope_alone() {
     world.advance(hours(1)).await;
     world.is_over().await;
 }
+
+#[tokio::test]
+async fn with_warm_caches_a_grant_costs_three_calls_and_its_end_two() {
+    let mut world = World::with_azure().await;
+    let [requester] = world.people(["requester"]);
+    world.gets(&requester, "deploy-all 5m").await;
+    world.advance(minutes(30)).await;
+    for name in ["deploy", "oncall", "helpdesk"] {
+        let before = world.azure.calls().len();
+        let grant = world.gets(&requester, &format!("{name} 2h")).await;
+        assert_eq!(state(&grant), "active");
+        let to_give = world.azure.actions().split_off(before);
+        assert!(pages_apart(&to_give).len() <= 3, "{name}: {to_give:?}");
+        world.clock.advance(minutes(6));
+        let before = world.azure.calls().len();
+        world.ends(&requester, &grant).await;
+        let to_end = world.azure.actions().split_off(before);
+        assert!(pages_apart(&to_end).len() <= 2, "{name}: {to_end:?}");
+        assert_eq!(state(&world.again(&grant).await), "ended");
+    }
+    world.advance(minutes(30)).await;
+    world.is_over().await;
+}
+
+/// Calls, with the pages of a list as one: how many there are depends on what others have.
+fn pages_apart(actions: &[String]) -> Vec<&String> {
+    let mut calls: Vec<&String> = actions.iter().collect();
+    calls.dedup_by(|next, last| next == last && last.starts_with("List"));
+    calls
+}

@@ -42,7 +42,8 @@ async fn a_story_with_a_crash_after(steps: usize, ends: Ends) -> bool {
             world.advance(minutes(10)).await;
         }
     }
-    world.advance(minutes(1)).await;
+    // a removal whose answer was lost counts only when Azure's lists agree
+    world.advance(minutes(6)).await;
     assert!(!things().iter().any(|thing| world.azure.has(thing, "requester")), "{when}");
     assert_eq!(state(&world.grant().await), "ended", "{when}");
     assert_eq!(world.azure.schedules().len(), 3, "each is assigned once, {when}");
@@ -54,9 +55,9 @@ async fn a_story_with_a_crash_after(steps: usize, ends: Ends) -> bool {
     has_crashed
 }
 
-/// Crashes after one step in six, from `first` on; with `JIT_EVERY_STEP` set, after each step there is.
+/// Crashes after one step in ten, from `first` on; with `JIT_EVERY_STEP` set, after each step there is.
 async fn many_steps(first: usize, ends: Ends) {
-    let stride = if std::env::var_os("JIT_EVERY_STEP").is_some() { 1 } else { 6 };
+    let stride = if std::env::var_os("JIT_EVERY_STEP").is_some() { 1 } else { 10 };
     let mut steps = (first % stride..).step_by(stride);
     loop {
         let some: Vec<usize> = steps.by_ref().take(8).collect();
@@ -108,7 +109,7 @@ async fn what_azure_did_before_the_crash_is_found() {
             approver.clicks("Revoke").await;
             world.settle().await;
             world.restart().await;
-            world.advance(minutes(2)).await;
+            world.advance(minutes(6)).await;
             let _ = world.private(&approver);
             assert!(!world.azure.has(&thing, "requester"));
             assert_eq!(state(&world.grant().await), "ended", "{name}");

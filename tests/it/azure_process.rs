@@ -32,14 +32,14 @@ impl Clock for Ahead {
 }
 
 /// The program, an Azure, and how far Azure's clock is ahead.
-struct Story {
-    jit: Process,
-    azure: Azure,
+pub struct Story {
+    pub jit: Process,
+    pub azure: Azure,
     ahead: Arc<Ahead>,
 }
 
 impl Story {
-    async fn prepare() -> Self {
+    pub async fn prepare() -> Self {
         let mut jit = Process::prepare(|config| config).await;
         let ahead = Arc::new(Ahead::default());
         let mut azure = Azure::start(ahead.clone()).await;
@@ -76,8 +76,16 @@ impl Story {
         self.azure.has(&contributor, "requester")
     }
 
+    /// What `jit check --live` says, and whether it is content.
+    pub async fn checks(&self) -> (bool, String) {
+        let mut command = self.jit.jit(&["check", "--live"]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
     /// Nothing that must stay secret was logged or stored, and nothing that no client may do was done.
-    fn is_clean(&self) {
+    pub fn is_clean(&self) {
         assert_eq!(self.azure.defects(), Vec::<String>::new());
         let store = std::fs::read(self.jit.store_file()).unwrap_or_default();
         let places = [self.jit.log(), String::from_utf8_lossy(&store).into_owned()];
@@ -140,16 +148,6 @@ async fn an_azure_that_cannot_be_trusted_gets_no_secret() {
     story.is_clean();
 }
 
-impl Story {
-    /// What `jit check --live` says, and whether it is content.
-    async fn checks(&self) -> (bool, String) {
-        let mut command = self.jit.jit(&["check", "--live"]);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(text).unwrap())
-    }
-}
-
 #[tokio::test]
 async fn a_live_check_says_what_the_tenant_demands_and_what_is_missing() {
     let story = Story::prepare().await;
@@ -196,5 +194,36 @@ async fn a_live_check_says_what_the_tenant_demands_and_what_is_missing() {
     story.azure.fail("Token", 100, Fault::UNKNOWN_APP);
     let (_, text) = story.checks().await;
     assert!(text.contains("AADSTS700016") && !text.contains(CLIENT_SECRET), "{text}");
+    story.is_clean();
+}
+
+#[tokio::test]
+async fn jit_drift_tells_what_is_missing_in_azure_and_gives_it_again() {
+    let mut story = Story::prepare().await;
+    story.jit.up().await;
+    let [requester, approver] = story.people();
+    requester.types_in("requests", "/jit request deploy 1h fixing OPS-42").await;
+    story.jit.shows("requests", "[Approve]").await;
+    approver.clicks("Approve").await;
+    story.jit.tells(&requester, "*live*").await;
+    // as if it had been long enough ago for Azure's lists to be believed
+    let past = "update access set receipt = json_set(receipt, '$.assigned_at', '2026-01-01T00:00:00Z', '$.confirmed_at', \
+                '2026-01-01T00:00:00Z')";
+    story.jit.sql(past).await;
+    let drift = async |arguments: &[&str]| {
+        let mut command = story.jit.jit(&[&["drift"], arguments].concat());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let text = drift(&[]).await;
+    assert!(!text.contains("Granted, and not there") && text.contains("azure-role: 1 thing"), "{text}");
+    let [contributor, ..] = things();
+    story.azure.takes(&contributor, "requester");
+    let text = drift(&[]).await;
+    assert!(text.contains("Granted, and not there"), "{text}");
+    assert!(!story.has_it());
+    let text = drift(&["--apply"]).await;
+    assert!(text.contains("Given again"), "{text}");
+    assert!(story.has_it(), "{text}");
     story.is_clean();
 }

@@ -10,6 +10,7 @@ mod azure;
 mod azure_crashes;
 mod azure_drift;
 mod azure_histories;
+mod azure_identities;
 mod azure_overlap;
 mod azure_people;
 mod azure_process;

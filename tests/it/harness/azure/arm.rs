@@ -64,6 +64,7 @@ fn put(desk: &mut Desk, asked: &Asked, now: Timestamp) -> Result<Answer, Refusal
         ticket: text(&body["ticketInfo"]["ticketNumber"]),
         start: body["scheduleInfo"]["startDateTime"].as_str().and_then(|at| at.parse().ok()),
         ends: ends(&body["scheduleInfo"]["expiration"]),
+        sent_at: asked.at,
         body: asked.body.clone(),
     };
     let request = desk.pim.write(write, now, &mut desk.defects)?;

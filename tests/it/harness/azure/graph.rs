@@ -198,6 +198,7 @@ fn write(desk: &mut Desk, asked: &Asked, now: Timestamp) -> Result<Answer, Refus
         ticket: body["ticketInfo"]["ticketNumber"].as_str().map(str::to_owned),
         start: body["scheduleInfo"]["startDateTime"].as_str().and_then(|at| at.parse().ok()),
         ends: ends(&body["scheduleInfo"]["expiration"]),
+        sent_at: asked.at,
         body: body.clone(),
     };
     let request = desk.pim.write(write, now, &mut desk.defects)?;

@@ -18,7 +18,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use self::{
     directory::{Principal, PrincipalKind},
     pim::{Pim, Schedule},
-    serve::Part,
     transport::Transport,
 };
 use super::waiting::Faults;
@@ -34,11 +33,13 @@ pub mod story;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 mod transport;
 
 pub use faults::Fault;
 pub use pim::{Action, Lags, Policy, Slow, Thing};
-pub use serve::TOKENS;
+pub use serve::{Part, TOKENS};
+pub use token::Trust;
 
 /// The subscription of all stories.
 pub const SUBSCRIPTION: &str = "/subscriptions/DFA2A084-766f-4003-8ae1-c4aeb893a99f";
@@ -78,6 +79,7 @@ struct Desk {
     /// What the bot may do in Graph, by the names of permissions.
     graph_permissions: Vec<String>,
     issued: Vec<(Part, String)>,
+    trusts: Option<Trust>,
     /// How many rows a page has.
     page: usize,
     calls: Vec<Call>,
@@ -134,6 +136,7 @@ impl Azure {
             permissions: vec![json!({ "actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": [] })],
             graph_permissions: PERMISSIONS.map(str::to_owned).into(),
             issued: Vec::new(),
+            trusts: None,
             page: 2,
             calls: Vec::new(),
             defects: Vec::new(),
@@ -276,6 +279,16 @@ impl Azure {
     /// What the bot may do in Graph, by the names of permissions.
     pub fn consents(&self, permissions: &[&str]) {
         self.shared.desk().graph_permissions = permissions.iter().map(|it| (*it).to_owned()).collect();
+    }
+
+    /// In place of the secret, the app registration takes this.
+    pub fn trusts(&self, trust: Trust) {
+        self.shared.desk().trusts = Some(trust);
+    }
+
+    /// A token for a part of Azure, as another identity of the bot's would get one.
+    pub fn token(&self, part: Part) -> String {
+        self.shared.desk().issue(part)
     }
 
     /// How long it takes until everybody knows.

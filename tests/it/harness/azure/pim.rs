@@ -124,6 +124,8 @@ pub struct Write {
     pub ticket: Option<String>,
     pub start: Option<Timestamp>,
     pub ends: Option<Ends>,
+    /// When it arrived: it may be done much later.
+    pub sent_at: Timestamp,
     /// What was sent, to be echoed.
     pub body: Value,
 }
@@ -378,14 +380,14 @@ impl Pim {
     }
 
     fn finish(&mut self, place: usize, now: Timestamp) {
-        let Request { write, made_at, .. } = self.requests[place].clone();
+        let write = self.requests[place].write.clone();
         let starts_at = write.start.unwrap_or(now).max(now);
         let end_from = |start: Timestamp| match write.ends {
             Some(Ends::After(lasts)) => Some(start + lasts),
             Some(Ends::At(end)) => Some(end),
             None => None,
         };
-        let meant_to_end = end_from(write.start.unwrap_or(made_at).max(made_at));
+        let meant_to_end = end_from(write.start.unwrap_or(write.sent_at).max(write.sent_at));
         let (id, lags) = (self.next_id(), self.lags());
         let status = match write.action {
             Action::Assign => {
@@ -484,6 +486,7 @@ mod tests {
                 ticket: None,
                 start: None,
                 ends: (minutes > 0).then_some(Ends::After(SignedDuration::from_mins(minutes))),
+                sent_at: self.now,
                 body: json!({}),
             };
             let done = self.pim.write(write, self.now, &mut self.defects);
@@ -572,6 +575,7 @@ mod tests {
             ticket: Some(" ".to_owned()),
             start: None,
             ends: Some(Ends::At(story.now + SignedDuration::from_mins(21))),
+            sent_at: story.now,
             body: json!({}),
         };
         let (status, _, words) = story.pim.write(write, story.now, &mut story.defects).unwrap_err();
@@ -624,6 +628,7 @@ mod tests {
             ticket: None,
             start: Some(story.now + SignedDuration::from_mins(3)),
             ends: Some(Ends::After(SignedDuration::from_mins(30))),
+            sent_at: story.now,
             body: json!({}),
         };
         let request = story.pim.write(write, story.now, &mut story.defects).unwrap();

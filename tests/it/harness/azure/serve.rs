@@ -10,14 +10,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     Call, Desk, Shared, arm,
     contract::{CONTRACT, Operation, Sent},
-    directory::{CLIENT_ID, CLIENT_SECRET, TENANT},
+    directory::TENANT,
     faults::Fault,
-    graph,
+    graph, token,
     transport::{HOSTS, MEANT_FOR},
 };
 use crate::harness::aws::broken;
@@ -41,7 +42,7 @@ impl Part {
         }
     }
 
-    fn host(self) -> &'static str {
+    pub fn host(self) -> &'static str {
         HOSTS[self as usize]
     }
 
@@ -69,6 +70,8 @@ pub struct Asked {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub body: Value,
+    /// When it arrived.
+    pub at: Timestamp,
     /// What links to further pages begin with.
     pub base: String,
 }
@@ -114,14 +117,7 @@ async fn answer(
     };
     let action = action(&asked);
     let (path, query, body) = (asked.path.clone(), asked.query.clone(), asked.body.clone());
-    shared.desk().calls.push(Call {
-        action: action.clone(),
-        part: asked.part,
-        path,
-        query,
-        body,
-        at: shared.clock.now(),
-    });
+    shared.desk().calls.push(Call { action: action.clone(), part: asked.part, path, query, body, at: asked.at });
     suffer(&shared, shared.faults.take(&action), asked).await
 }
 
@@ -162,7 +158,7 @@ async fn suffer(shared: &Arc<Shared>, fault: Option<Fault>, asked: Asked) -> Res
             shared.faults.healed().await;
             answer
         }
-        Some(Fault::Token { code, words }) => response(refused_token(code, words)),
+        Some(Fault::Token { code, words }) => response(token::refused(code, words)),
         Some(Fault::Answer(body)) => response((200, body)),
     }
 }
@@ -176,7 +172,7 @@ impl Shared {
         let (status, body) = match asked.part {
             Part::Arm => arm::answer(&mut desk, asked, now),
             Part::Graph => graph::answer(&mut desk, asked, now),
-            Part::Login => token(&mut desk, asked),
+            Part::Login => token::answer(&mut desk, asked),
         };
         for complaint in asked.operation.complaints_of_answer(status, &body) {
             desk.defects.push(format!("the double itself, {}: {complaint}: {body}", asked.operation.id));
@@ -216,6 +212,7 @@ fn read(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         path: super::contract::decoded(uri.path()),
         query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
         body: if is_form { form(body) } else { serde_json::from_slice(body).unwrap_or_default() },
+        at: shared.clock.now(),
         base: format!("https://{host}"),
     })
 }
@@ -263,34 +260,4 @@ fn action(asked: &Asked) -> String {
     ];
     let known = names.iter().find(|(start, _)| id.starts_with(start));
     known.unwrap_or_else(|| panic!("{id} has no name for stories")).1.to_owned()
-}
-
-fn token(desk: &mut Desk, asked: &Asked) -> Answer {
-    let said = |name: &str| asked.body[name].as_str().unwrap_or_default();
-    let tenant = asked.path.split('/').nth(1).unwrap_or_default();
-    if tenant != TENANT {
-        return refused_token(90_002, "Tenant not found. Check to make sure you have the correct tenant ID.");
-    }
-    if said("client_id") != CLIENT_ID {
-        return refused_token(700_016, "Application was not found in the directory 'Acme'.");
-    }
-    if said("client_secret") != CLIENT_SECRET && said("client_assertion").is_empty() {
-        return refused_token(7_000_215, "Invalid client secret provided.");
-    }
-    let parts = [Part::Arm, Part::Graph];
-    let meant = parts.iter().find(|part| said("scope") == format!("https://{}/.default", part.host()));
-    let Some(part) = meant else {
-        return refused_token(500_011, "The resource principal was not found in the tenant.");
-    };
-    let token = desk.issue(*part);
-    (200, json!({ "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token }))
-}
-
-fn refused_token(code: u32, words: &str) -> Answer {
-    let words = format!(
-        "AADSTS{code}: {words}\r\nTrace ID: f0f0f0f0-1111-2222-3333-444444444444\r\nTimestamp: 2026-11-21 12:00:00Z"
-    );
-    let error = if code >= 7_000_000 { "invalid_client" } else { "unauthorized_client" };
-    let status = if error == "invalid_client" { 401 } else { 400 };
-    (status, json!({ "error": error, "error_description": words, "error_codes": [code] }))
 }

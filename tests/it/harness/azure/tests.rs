@@ -38,7 +38,7 @@ impl Client {
 
     fn token(&self, host: &str) -> String {
         let part = Part::at(host).unwrap();
-        format!("Bearer {}", self.azure.shared.desk().issue(part))
+        format!("Bearer {}", self.azure.token(part))
     }
 
     async fn deliver(&self, request: Request) -> Option<(u16, Value, Option<String>)> {
