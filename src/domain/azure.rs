@@ -77,8 +77,8 @@ impl AzureRole {
     pub fn definition(&self) -> String {
         let lower = self.scope.to_ascii_lowercase();
         let parts = if lower.starts_with("/subscriptions/") { 2 } else { 4 };
-        let root: String = self.scope.split('/').skip(1).take(parts).map(|part| format!("/{part}")).collect();
-        format!("{root}/providers/Microsoft.Authorization/roleDefinitions/{}", self.role_definition_id)
+        let root: Vec<&str> = self.scope.split('/').take(parts + 1).collect();
+        format!("{}/providers/Microsoft.Authorization/roleDefinitions/{}", root.join("/"), self.role_definition_id)
     }
 
     /// The role's name where it is a well-known one, else its id.

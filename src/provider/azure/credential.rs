@@ -121,6 +121,7 @@ impl SignIn<'_> {
 }
 
 /// The SDK's words name what is missing, such as a variable; there is no secret in them.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn unusable(error: azure_core::Error) -> SetUpError {
     SetUpError(error.to_string())
 }

@@ -61,7 +61,9 @@ impl Failure {
                 Self::NoAnswer { may_be_done: true }
             }
             // what the credential or its policy says without sending anything comes as this; its number tells
-            _ => number(error).map_or(Self::NoAnswer { may_be_done: true }, |number| Self::NoToken(Some(number))),
+            CoreKind::Other => {
+                number(error).map_or(Self::NoAnswer { may_be_done: true }, |number| Self::NoToken(Some(number)))
+            }
         }
     }
 

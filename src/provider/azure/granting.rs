@@ -165,7 +165,7 @@ impl Azure {
         self.forget(&asked.guid);
         let until = until.max(work.now + shortest());
         match self.client.ask(it, change, &asked.guid, &work.cause, work.now).await {
-            Ok(outcome) => self.judge(work, notes, it, outcome, until).await,
+            Ok(outcome) => self.judge(work, notes, it, outcome, until),
             Err(failure) if notes.until.is_some_and(|told| told > until) && failure.is_certain() => {
                 // it only does not end sooner, which the bot sees to
                 let told = notes.until.unwrap_or(until);
@@ -184,35 +184,30 @@ impl Azure {
         found: Option<Outcome>,
         until: Timestamp,
     ) -> Step {
-        match found {
-            Some(outcome) => {
-                let told = notes.until.unwrap_or(until);
-                if outcome.status == Status::Scheduled {
-                    // its word may stay at that once it has begun: the list tells then
-                    outcome.schedule.iter().for_each(|id| notes.add_schedule(id.clone()));
-                    if let Seen::Ours(row) = self.look(work, &notes, it).await? {
-                        notes.confirm(Some(row.schedule), told, work.now);
-                        return Ok(Progress::Done { receipt: notes.receipt(), tidy_at: None });
-                    }
-                }
-                self.judge(work, notes, it, outcome, told).await
+        let Some(outcome) = found else {
+            notes.not_done();
+            let because = format!("Azure has lost the request for {}; it is asked again", it.words());
+            return Ok(notes.again(work.now, POLL, because));
+        };
+        let told = notes.until.unwrap_or(until);
+        if outcome.status == Status::Scheduled {
+            // its word may stay at that once it has begun: the list tells then
+            if let Some(id) = &outcome.schedule {
+                notes.add_schedule(id.clone());
             }
-            None => {
-                notes.not_done();
-                Ok(notes.again(
-                    work.now,
-                    POLL,
-                    format!("Azure has lost the request for {}; it is asked again", it.words()),
-                ))
+            if let Seen::Ours(row) = self.look(work, &notes, it).await? {
+                notes.confirm(Some(row.schedule), told, work.now);
+                return Ok(Progress::Done { receipt: notes.receipt(), tidy_at: None });
             }
         }
+        self.judge(work, notes, it, outcome, told)
     }
 
     /// A request was to be sent, perhaps by an earlier life of this process, and nobody knows what became of it.
     async fn find_again(&self, work: &Work, mut notes: Notes, it: &Tuple<'_>, asked: &Asked, until: Timestamp) -> Step {
         let found = self.client.find(it, &asked.guid).await.map_err(|failure| failure.of_reading(&it.words()))?;
         if let Some(outcome) = found {
-            return self.judge(work, notes, it, outcome, until).await;
+            return self.judge(work, notes, it, outcome, until);
         }
         let arrives_by = asked.at + ON_ITS_WAY;
         if work.now < arrives_by {
@@ -223,7 +218,7 @@ impl Azure {
         Ok(notes.again_at(work.now, format!("Azure never got the request for {}; it is asked again", it.words())))
     }
 
-    async fn judge(&self, work: &Work, mut notes: Notes, it: &Tuple<'_>, outcome: Outcome, until: Timestamp) -> Step {
+    fn judge(&self, work: &Work, mut notes: Notes, it: &Tuple<'_>, outcome: Outcome, until: Timestamp) -> Step {
         let what = it.words();
         match outcome.status {
             Status::Provisioned => {

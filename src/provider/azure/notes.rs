@@ -171,7 +171,9 @@ impl Notes {
 
     /// It is there.
     pub fn confirm(&mut self, schedule: Option<String>, until: Timestamp, now: Timestamp) {
-        schedule.into_iter().for_each(|id| self.add_schedule(id));
+        if let Some(id) = schedule {
+            self.add_schedule(id);
+        }
         self.not_done();
         self.unheard = None;
         self.assigned_at.get_or_insert(now);
@@ -297,7 +299,9 @@ mod tests {
     #[test]
     fn only_the_last_ids_are_kept() {
         let mut notes = Notes::default();
-        ["a", "b", "c", "d", "b", "e"].into_iter().for_each(|id| notes.add_schedule(id.to_owned()));
+        for id in ["a", "b", "c", "d", "b", "e"] {
+            notes.add_schedule(id.to_owned());
+        }
         assert_eq!(notes.schedules, ["c", "d", "b", "e"]);
     }
 }

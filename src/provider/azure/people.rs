@@ -33,8 +33,8 @@ pub(super) struct People {
 #[serde(rename_all = "camelCase")]
 struct User {
     id: String,
-    #[serde(default)]
-    user_principal_name: Option<String>,
+    #[serde(default, rename = "userPrincipalName")]
+    signs_in_as: Option<String>,
     #[serde(default)]
     account_enabled: Option<bool>,
 }
@@ -111,7 +111,7 @@ impl People {
 
     fn judge(&self, hit: Value, email: &str) -> Result<User, ProviderError> {
         let user: User = serde_json::from_value(hit).map_err(|_| Failure::Garbled.of_reading(WHAT))?;
-        let is_guest = user.user_principal_name.as_ref().is_some_and(|name| name.to_uppercase().contains("#EXT#"));
+        let is_guest = user.signs_in_as.as_ref().is_some_and(|name| name.to_uppercase().contains("#EXT#"));
         if user.account_enabled == Some(false) {
             return Err(refused(format!("the account of {email} in Entra is disabled")));
         }

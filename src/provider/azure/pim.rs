@@ -243,9 +243,10 @@ fn justification(why: &Cause, change: Change, guid: &str) -> String {
 /// `PT1H29M58S`
 fn duration(seconds: i64) -> String {
     let parts = [(seconds / 3600, 'H'), (seconds % 3600 / 60, 'M'), (seconds % 60, 'S')];
-    let parts: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    format!("PT{parts}")
+    parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .fold("PT".to_owned(), |text, (count, unit)| format!("{text}{count}{unit}"))
 }
 
 /// A line of a list, when it is a direct assignment of the thing.
