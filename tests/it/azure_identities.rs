@@ -101,13 +101,14 @@ async fn a_workload_without_its_file_says_what_is_missing() {
 async fn a_machine_has_an_identity_of_its_own() {
     let mut story = signing_in_by("credential = \"managed-identity\"").await;
     let tokens = [Part::Arm, Part::Graph].map(|part| story.azure.token(part));
-    let answer = move |headers: HeaderMap, Query(query): Query<Vec<(String, String)>>| async move {
+    let answer = move |headers: HeaderMap, Query(query): Query<Vec<(String, String)>>| {
         assert_eq!(headers["x-identity-header"], "a-word-of-the-machine");
         let resource = query.iter().find(|(name, _)| name == "resource").expect("a resource").1.clone();
         let token = &tokens[usize::from(resource.contains("graph"))];
-        Json::<Value>(json!({
+        let answer = json!({
             "access_token": token, "expires_on": "4102444800", "resource": resource, "token_type": "Bearer",
-        }))
+        });
+        async move { Json::<Value>(answer) }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/msi/token", listener.local_addr().unwrap());

@@ -28,13 +28,13 @@ pub fn answer(desk: &mut Desk, asked: &Asked, now: Timestamp) -> Answer {
             let is_role = asked.operation.id.ends_with("_role");
             let all = desk.pim.requests.iter().filter(|it| matches!(it.write.thing, Thing::Entra { .. }) == is_role);
             let all = all.filter(|it| !matches!(it.write.thing, Thing::Resource { .. })).map(shown);
-            filtered(desk, asked, all.collect())
+            Ok(filtered(desk, asked, all.collect()))
         }
         "graphInstances_role" | "graphInstances_group" | "graphSchedules_role" | "graphSchedules_group" => {
             let future = asked.operation.id.contains("Schedules");
             let is_role = asked.operation.id.ends_with("_role");
             let rows = desk.pim.listed(now, future).into_iter().filter_map(|it| row(desk, it, is_role, future, now));
-            filtered(desk, asked, rows.collect())
+            Ok(filtered(desk, asked, rows.collect()))
         }
         other => panic!("{other} is not answered"),
     };
@@ -154,13 +154,13 @@ fn terms(filter: &str) -> Vec<(String, String)> {
     terms.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_lowercase())).collect()
 }
 
-fn filtered(desk: &Desk, asked: &Asked, rows: Vec<Value>) -> Result<Answer, Refusal> {
+fn filtered(desk: &Desk, asked: &Asked, rows: Vec<Value>) -> Answer {
     let terms = terms(asked.query("$filter").unwrap_or_default());
     let fits = |row: &Value| {
         terms.iter().all(|(name, value)| row[name].as_str().is_some_and(|found| found.eq_ignore_ascii_case(value)))
     };
     let rows = rows.into_iter().filter(fits).collect();
-    Ok((200, page(desk.page, asked, rows, "@odata.nextLink")))
+    (200, page(desk.page, asked, rows, "@odata.nextLink"))
 }
 
 fn write(desk: &mut Desk, asked: &Asked, now: Timestamp) -> Result<Answer, Refusal> {

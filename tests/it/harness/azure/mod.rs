@@ -91,9 +91,6 @@ struct Desk {
 pub struct Call {
     /// `AdminAssign`, `AdminUpdate`, `AdminRemove`, `GetRequest`, `ListInstances`, `FindUser`, `Token`, …
     pub action: String,
-    pub part: Part,
-    pub path: String,
-    pub query: Vec<(String, String)>,
     pub body: Value,
     pub at: Timestamp,
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Call, Desk, Shared, arm,
+    Call, Shared, arm,
     contract::{CONTRACT, Operation, Sent},
     directory::TENANT,
     faults::Fault,
@@ -116,8 +116,8 @@ async fn answer(
         Err(response) => return response,
     };
     let action = action(&asked);
-    let (path, query, body) = (asked.path.clone(), asked.query.clone(), asked.body.clone());
-    shared.desk().calls.push(Call { action: action.clone(), part: asked.part, path, query, body, at: asked.at });
+    let call = Call { action: action.clone(), body: asked.body.clone(), at: asked.at };
+    shared.desk().calls.push(call);
     suffer(&shared, shared.faults.take(&action), asked).await
 }
 

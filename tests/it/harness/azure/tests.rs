@@ -128,6 +128,12 @@ async fn an_assignment_is_made_read_listed_page_by_page_and_removed() {
     assert_eq!(rows[3]["properties"]["principalId"], guid("requester").to_uppercase());
     assert_eq!(rows[3]["properties"]["endDateTime"], "2026-11-21T12:30:00Z");
     let all = client.rows(list.split("&$filter").next().unwrap(), "nextLink").await;
+    let group = client.azure.group("everybody");
+    client.azure.joins("requester", &group);
+    client.azure.stands(&Client::thing(), "everybody");
+    let me = guid("requester");
+    let by_any_way = list.replace(&format!("principalId eq '{me}'"), &format!("assignedTo('{me}')"));
+    assert_eq!(client.rows(&by_any_way, "nextLink").await.len(), rows.len() + 1, "by way of a group too");
     assert!(all.len() > rows.len());
 
     let (status, body) = client.put("two", "AdminRemove").await;
