@@ -14,6 +14,6 @@ check:
 bench:
     cargo bench
 
-# The whole story on this machine, without an account anywhere.
+# Everything in a browser on this machine, without an account anywhere.
 playground:
     cargo run -- playground

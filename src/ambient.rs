@@ -59,6 +59,29 @@ impl Clock for ManualClock {
     }
 }
 
+/// The machine's clock, set forward as far as somebody likes; clones are the same clock.
+#[derive(Debug, Clone, Default)]
+pub struct MovableClock(Arc<Mutex<SignedDuration>>);
+
+impl MovableClock {
+    /// Moves the hands forward by `by`; they run on from there.
+    pub fn advance(&self, by: SignedDuration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// How far the hands are ahead of the machine's.
+    #[must_use]
+    pub fn ahead(&self) -> SignedDuration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        to_micros(SystemClock.now() + self.ahead())
+    }
+}
+
 fn to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }

@@ -14,7 +14,7 @@ use crate::{
     config::{self, AzureCredential, Config, Environment, Problems},
     domain::{
         catalog::{Catalog, ProviderName, SecretRef, Target},
-        ids::RoleName,
+        ids::{PLAYGROUND_TEAM, RoleName},
         job::Job,
     },
     job::{Context, Pacer, Tools, worker::Worker},
@@ -86,6 +86,12 @@ pub enum StartError {
         /// Which role.
         role: RoleName,
     },
+    /// The workspace is the one that only the playground has.
+    #[error(
+        "`slack.team_ids` names {PLAYGROUND_TEAM}, the workspace of the playground, which anybody on this machine can \
+         speak for. Name your own; `jit playground --config FILE` plays with a file like this one."
+    )]
+    PlaygroundTeam,
     /// What cannot change while the bot runs.
     #[error("`{key}` cannot change while jit runs. Restart it to let the change take effect.")]
     NeedsRestart {
@@ -250,6 +256,9 @@ fn main_file(config: &Config) -> PathBuf {
 /// # Errors
 /// When something that the configuration asks for cannot be had.
 pub async fn tools(config: &Config, wiring: &Wiring) -> Result<Tools, StartError> {
+    if wiring.demo.is_none() && config.slack.team_ids.contains(PLAYGROUND_TEAM) {
+        return Err(StartError::PlaygroundTeam);
+    }
     let slack = SlackApi::new(&config.slack.api_url, &config.slack.bot_token)
         .map_err(|error| StartError::Machine(format!("no root certificates to reach Slack with: {error}")))?;
     let providers = providers(config, wiring).await?;

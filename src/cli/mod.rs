@@ -48,7 +48,7 @@ enum Command {
     Drift(drift::Drift),
     /// List the grants that are not over, and what of them does not move.
     Grants(grants::Grants),
-    /// Watch the whole story on this machine: a workspace, a cloud and people, all played.
+    /// Try everything on this machine, in a browser: a workspace, clouds and people, all played.
     Playground(playground::Playground),
 }
 

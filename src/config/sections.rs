@@ -1,6 +1,9 @@
 //! The tables that there is one of: `[server]`, `[store]`, `[limits]`, `[slack]`, and the list of `[[person]]`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use secrecy::ExposeSecret as _;
 
@@ -128,32 +131,66 @@ fn slack_mode(table: &mut Table<'_>, mode: Option<At<Mode>>, context: &Context<'
     }
 }
 
-/// One `[[person]]`.
-pub(super) fn person(table: &mut Table<'_>) -> Option<(At<UserId>, Alias)> {
-    let slack = table.required("slack", forms::at(forms::user));
-    let aws_identity_center = table.optional("aws_identity_center", forms::text);
-    let azure_object_id = table.optional("azure_object_id", forms::text);
-    Some((slack?, Alias { aws_identity_center, azure_object_id }))
+/// A `[[person]]` as written.
+pub(super) struct Person {
+    slack: At<UserId>,
+    aws_identity_center: Option<At<String>>,
+    azure_object_id: Option<At<String>>,
 }
 
-/// Everybody by Slack id; nobody may be there twice.
+/// One `[[person]]`.
+fn person(table: &mut Table<'_>) -> Option<Person> {
+    let slack = table.required("slack", forms::at(forms::user));
+    let aws_identity_center = table.optional("aws_identity_center", forms::at(forms::text));
+    let azure_object_id = table.optional("azure_object_id", forms::at(forms::text));
+    Some(Person { slack: slack?, aws_identity_center, azure_object_id })
+}
+
+/// Everybody by Slack id. Nobody may be there twice, and no two may be one and the same in a cloud: what one of them has
+/// would be taken away with what the other one had.
 pub(super) fn people(nodes: &[Node<'_>]) -> BTreeMap<UserId, Alias> {
-    let mut places: BTreeMap<UserId, Place> = BTreeMap::new();
-    let mut aliases = BTreeMap::new();
+    let (mut places, mut aliases) = (Places::default(), BTreeMap::new());
     for node in nodes {
-        for (slack, alias) in node.tables(person).into_iter().filter_map(|person| person.value) {
-            if let Some(first) = places.get(&slack.value) {
-                let message = format!("{} is in the file twice", slack.value);
-                let help = "Put all that is known about a person below one [[person]].";
-                let finding = Finding::at(slack.place, message, help);
-                node.report.add(finding.label("again here").also(*first, "first here"));
+        for person in node.tables(person).into_iter().filter_map(|person| person.value) {
+            let Person { slack, aws_identity_center: aws, azure_object_id: azure } = person;
+            let help = "Put all that is known about a person below one [[person]].";
+            if !places.is_new(*node, "", &slack, help) {
                 continue;
             }
-            places.insert(slack.value.clone(), slack.place);
-            aliases.insert(slack.value, alias);
+            let help =
+                "Two people in Slack cannot be one user in a cloud: the end of what one has would end it for both.";
+            for (kind, name) in [("aws", &aws), ("azure", &azure)] {
+                if let Some(name) = name {
+                    places.is_new(*node, kind, name, help);
+                }
+            }
+            let text = |name: Option<At<String>>| name.map(|name| name.value);
+            aliases.insert(slack.value, Alias { aws_identity_center: text(aws), azure_object_id: text(azure) });
         }
     }
     aliases
+}
+
+/// Where which name stands first. Clouds know no case in the names of people.
+#[derive(Default)]
+struct Places(BTreeMap<(&'static str, String), Place>);
+
+impl Places {
+    /// Reports a name that stands there already.
+    fn is_new(&mut self, node: Node<'_>, kind: &'static str, name: &At<impl ToString>, help: &str) -> bool {
+        let written = name.value.to_string();
+        match self.0.entry((kind, written.to_lowercase())) {
+            Entry::Vacant(entry) => {
+                entry.insert(name.place);
+                true
+            }
+            Entry::Occupied(first) => {
+                let finding = Finding::at(name.place, format!("{written} is in the file twice"), help);
+                node.report.add(finding.label("again here").also(*first.get(), "first here"));
+                false
+            }
+        }
+    }
 }
 
 /// AWS refuses external ids of any other form.

@@ -12,7 +12,7 @@ use super::{
     suggest,
 };
 use crate::domain::{
-    catalog::{AwsSts, Demo, EarlyEnd, Target},
+    catalog::{AwsSts, Demo, DemoCloud, EarlyEnd, Target},
     ids::RoleName,
 };
 
@@ -63,7 +63,7 @@ pub(super) fn read(
             azure_target::entra_role(table, clouds.entra_roles.as_ref()).map(Target::EntraRole).into_iter().collect()
         }
         "entra-group" => azure_target::entra_group(table).map(Target::EntraGroup).into_iter().collect(),
-        "demo" => role.map(|role| Target::Demo(Demo { name: role.as_str().to_owned() })).into_iter().collect(),
+        "demo" => demo(table, role).map(Target::Demo).into_iter().collect(),
         other => {
             refuse_unknown(table, other);
             Vec::new()
@@ -94,6 +94,15 @@ fn refuse_unknown(table: &mut Table<'_>, word: &str) {
         None
     });
     table.forgo_the_rest();
+}
+
+fn demo(table: &mut Table<'_>, role: Option<&RoleName>) -> Option<Demo> {
+    let name = table.optional("name", forms::text);
+    let clouds = [("aws", DemoCloud::Aws), ("azure", DemoCloud::Azure)];
+    let cloud = table.optional("cloud", forms::choice(&clouds)).unwrap_or_default();
+    let sessions = table.optional("sessions", forms::boolean).unwrap_or_default();
+    let name = name.or_else(|| role.map(|role| role.as_str().to_owned()))?;
+    Some(Demo { name, cloud, sessions })
 }
 
 fn aws_sts(table: &mut Table<'_>, context: &Context<'_>) -> Option<AwsSts> {

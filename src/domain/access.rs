@@ -83,12 +83,20 @@ pub struct Access {
 pub const FOUND_AGAIN_AT: &str = "found_again_at";
 /// Under which key a receipt says who the holder is in a cloud, where that is not what the access key says.
 pub const FOUND_AS: &str = "user_id";
+/// Under which key a receipt names the grant that kept access open when its own was over.
+pub const LEFT_TO: &str = "left_to";
 
 impl Access {
     /// By which name a cloud's own lists show who has it. The store has an index of it, by the same rule.
     #[must_use]
     pub fn found_as(&self) -> &str {
         self.receipt.get(FOUND_AS).unwrap_or(&self.key.principal)
+    }
+
+    /// The grant that kept it open when its own was over: the cloud noticed nothing of that end.
+    #[must_use]
+    pub fn left_to(&self) -> Option<&str> {
+        self.receipt.get(LEFT_TO).map(String::as_str).filter(|_| self.state == AccessState::Gone)
     }
 
     /// When it was found to be there again although it had been gone.
@@ -131,15 +139,18 @@ pub enum AccessEvent {
 }
 
 impl AccessState {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [Self::Wanted, Self::Applying, Self::Live, Self::Removing, Self::Gone];
+
     /// The transition table. Repeating a step is not an error: every step may be tried again after a crash.
     ///
     /// # Errors
     /// When the event cannot happen in this state.
     pub fn apply(self, event: AccessEvent) -> Result<Self, IllegalTransition> {
         match (self, event) {
-            (Self::Wanted | Self::Applying, AccessEvent::ApplyBegun) | (Self::Live, AccessEvent::Lost) => {
-                Ok(Self::Applying)
-            }
+            // what is being removed is wanted again when its grant is prolonged at the last moment
+            (Self::Wanted | Self::Applying | Self::Removing, AccessEvent::ApplyBegun)
+            | (Self::Live, AccessEvent::Lost) => Ok(Self::Applying),
             (Self::Applying | Self::Live, AccessEvent::Confirmed) => Ok(Self::Live),
             (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::NotCovered) => {
                 Ok(Self::Removing)
@@ -152,7 +163,7 @@ impl AccessState {
             (Self::Wanted | Self::Applying | Self::Live | Self::Removing, AccessEvent::Reappeared) => {
                 Err(self.forbids("a reappearance"))
             }
-            (Self::Live | Self::Removing | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
+            (Self::Live | Self::Gone, AccessEvent::ApplyBegun) => Err(self.forbids("an apply")),
             (Self::Wanted | Self::Removing | Self::Gone, AccessEvent::Confirmed) => Err(self.forbids("a confirmation")),
             (Self::Gone, AccessEvent::NotCovered) => Err(self.forbids("a removal")),
             (Self::Wanted | Self::Applying | Self::Live, AccessEvent::Removed) => Err(self.forbids("a confirmed end")),
@@ -178,8 +189,6 @@ impl AccessState {
     /// Reads a name back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Wanted, Self::Applying, Self::Live, Self::Removing, Self::Gone]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }

@@ -288,7 +288,7 @@ pub enum Fact {
         /// Why.
         cause: EndCause,
     },
-    /// Sessions that were still running were cut off.
+    /// The grant has the access no more.
     AccessRemoved {
         /// The grant.
         about: Subject,
@@ -296,6 +296,9 @@ pub enum Fact {
         resource: String,
         /// What the cloud was told; identifiers only.
         receipt: Receipt,
+        /// The grant that covers it as well, so that the cloud was told nothing and it stays open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left_to: Option<Code>,
     },
     /// The grant is over and nothing of it is left.
     GrantEnded {

@@ -272,8 +272,25 @@ pub enum EarlyEnd {
 /// A target of the demo cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demo {
-    /// What is opened: the name of the role, since the configuration says no more.
+    /// What is opened: the name of the role, unless the configuration says something else.
     pub name: String,
+    /// Which cloud it plays.
+    #[serde(default)]
+    pub cloud: DemoCloud,
+    /// Whether credentials are claimed, rather than something existing in the cloud.
+    #[serde(default)]
+    pub sessions: bool,
+}
+
+/// A cloud that is only played.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DemoCloud {
+    /// It plays AWS.
+    #[default]
+    Aws,
+    /// It plays Azure.
+    Azure,
 }
 
 /// Where a secret is found; never the secret itself.
@@ -369,6 +386,7 @@ impl Target {
     pub fn nature(&self) -> Nature {
         match self {
             Self::AwsSts(_) => Nature::Session,
+            Self::Demo(demo) if demo.sessions => Nature::Session,
             Self::AwsIdentityCenter(_)
             | Self::AwsIamGroup(_)
             | Self::AzureRole(_)

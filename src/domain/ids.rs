@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::ambient::Entropy;
 
+/// The workspace that the playground is. Nothing that serves people may take orders from it.
+pub const PLAYGROUND_TEAM: &str = "T0PLAYGROUND";
+
 macro_rules! uuid_id {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{
     command::PATIENCE,
+    form,
     slack::{Clicker, reference, respond},
 };
 use crate::{
@@ -35,6 +36,9 @@ use crate::{
 
 /// Does what the button says and has the answer sent.
 pub async fn answer(app: &Arc<App>, click: Click) {
+    if click.button == Some(Button::Ask) {
+        return form::open(app, &click).await;
+    }
     let clicker = Clicker::of(&click);
     let message = match tokio::time::timeout(PATIENCE, obey(app, click)).await {
         Ok(Ok(message)) => message,
@@ -106,7 +110,7 @@ fn sighted(button: Button) -> Option<Sighted> {
         Button::Approve(request) | Button::Deny(request) => Some(Sighted::Request(request)),
         Button::Revoke(grant) => Some(Sighted::Grant(grant)),
         Button::Claim(grant) | Button::End(grant) => Some(Sighted::Holder(grant)),
-        Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => None,
+        Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink | Button::Ask => None,
     }
 }
 
@@ -133,7 +137,7 @@ async fn press(tx: &mut Tx, env: &Env, by: &UserId, button: Button) -> Result<Do
         },
         Button::Retry(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::Retry).await?)),
         Button::RemovedByHand(id) => Done::Told(looked(stuck::look_again(tx, env, by, id, Word::RemovedByHand).await?)),
-        Button::OpenLink => Done::Repeated,
+        Button::OpenLink | Button::Ask => Done::Repeated,
     })
 }
 
@@ -143,7 +147,12 @@ async fn deciding_groups(app: &App, button: Button, by: &UserId) -> Result<BTree
     let request = match button {
         Button::Approve(request) | Button::Deny(request) => Subject::Request(request),
         Button::Revoke(grant) => Subject::Grant(grant),
-        Button::Claim(_) | Button::End(_) | Button::Retry(_) | Button::RemovedByHand(_) | Button::OpenLink => {
+        Button::Claim(_)
+        | Button::End(_)
+        | Button::Retry(_)
+        | Button::RemovedByHand(_)
+        | Button::OpenLink
+        | Button::Ask => {
             return Ok(BTreeSet::new());
         }
     };

@@ -152,7 +152,7 @@ where
 }
 
 /// The user groups whose members decide whether this ask may be made.
-fn groups_for(catalog: &Catalog, role: &RoleName, who: &Principal) -> BTreeSet<UserGroupId> {
+pub(super) fn groups_for(catalog: &Catalog, role: &RoleName, who: &Principal) -> BTreeSet<UserGroupId> {
     let Some(role) = catalog.role(role) else {
         return BTreeSet::new();
     };
@@ -163,7 +163,7 @@ fn groups_for(catalog: &Catalog, role: &RoleName, who: &Principal) -> BTreeSet<U
     }
 }
 
-fn requester_groups(catalog: &Catalog) -> BTreeSet<UserGroupId> {
+pub(super) fn requester_groups(catalog: &Catalog) -> BTreeSet<UserGroupId> {
     let groups = |requesters: &Requesters| match requesters {
         Requesters::Everybody => BTreeSet::new(),
         Requesters::Only(circle) => circle.user_groups.clone(),

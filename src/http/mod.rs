@@ -12,6 +12,7 @@ use crate::app::App;
 mod claim;
 mod click;
 mod command;
+mod form;
 mod health;
 mod page;
 mod slack;

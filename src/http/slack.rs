@@ -16,14 +16,14 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::{click, command};
+use super::{click, command, form as http_form};
 use crate::{
     app::App,
     domain::ids::{ChannelId, UserGroupId, UserId},
     slack::{
         inbound::{self, Click, Inbound},
         message::Message,
-        view::answer,
+        view::{answer, form},
     },
 };
 
@@ -90,6 +90,16 @@ async fn answer(app: &Arc<App>, content_type: &str, body: &Bytes) -> (&'static s
         Inbound::Click(click) => {
             click::answer(app, click).await;
             ("click", StatusCode::OK.into_response())
+        }
+        Inbound::Submission(it) if !is_ours(app, [Some(&it.team), it.user_team.as_ref()]) => {
+            ("foreign", Json(form::failed(&answer::foreign())).into_response())
+        }
+        Inbound::Submission(submission) => ("submission", http_form::submitted(app, submission).await),
+        Inbound::HomeOpened { team, user } => {
+            if is_ours(app, [Some(&team)]) {
+                http_form::publish_home(app, user);
+            }
+            ("event", StatusCode::OK.into_response())
         }
         Inbound::UserGroupChanged { team, group } => {
             if is_ours(app, [Some(&team)]) {

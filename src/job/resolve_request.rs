@@ -1,14 +1,14 @@
 //! Ask the clouds whether a request can be granted at all: whether they know the person, whether the thing exists, and
 //! what an organisational unit stands for. Nobody is asked to approve what could not be given.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Context, JobError, Outcome, directory, reconcile_access};
+use super::{Context, JobError, Outcome, cause, directory};
 use crate::{
     domain::{
         access::AccessKey,
         aws,
-        catalog::Target,
+        catalog::{ProviderName, Target},
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
     },
@@ -19,6 +19,9 @@ use crate::{
 
 /// How often a cloud that does not answer is asked before people are asked to approve all the same.
 const PATIENCE: u32 = 3;
+/// How many things one grant opens at most. At the pace that AWS allows, a thousand take a quarter of an hour to give and
+/// as long to take away.
+const MOST: usize = 1_000;
 
 pub(super) async fn run(ctx: &Context, id: RequestId, attempts: u32) -> Result<Outcome, JobError> {
     let request = ctx.store.read(|tx| Box::pin(async move { tx.load_request(id).await })).await?;
@@ -55,30 +58,49 @@ async fn resolve(
     holder: &Holder,
     configured: &[Target],
 ) -> Result<ResolvedTargets, ProviderError> {
-    let (mut resolved, mut receipts) = (Vec::new(), Vec::new());
+    let resolved = expand(ctx, configured).await?;
+    let mut by_cloud: BTreeMap<ProviderName, Vec<Work>> = BTreeMap::new();
+    for target in &resolved {
+        // The grant there may be one day has no id yet; the request's stands in for it.
+        let grant = GrantId(request.id.0);
+        let key = AccessKey::of(target, &holder.who, grant);
+        let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
+        let past = cause::past(ctx, &key).await.map_err(|error| unavailable(&error))?;
+        let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
+        let cause = Cause::default(); // nothing is opened yet
+        let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, past, cause, now };
+        by_cloud.entry(target.provider()).or_default().push(work);
+    }
+    let mut found = BTreeMap::new();
+    for (cloud, work) in by_cloud {
+        found.insert(cloud, provider(ctx, cloud)?.resolve_all(&work).await?.into_iter());
+    }
+    let mut next = |target: &Target| found.get_mut(&target.provider()).and_then(Iterator::next).unwrap_or_default();
+    let receipts = resolved.iter().map(|target| aws::lasting(next(target).0)).collect();
+    Ok(ResolvedTargets { configured: configured.to_vec(), resolved, receipts })
+}
+
+/// What the targets stand for, each thing once.
+async fn expand(ctx: &Context, configured: &[Target]) -> Result<Vec<Target>, ProviderError> {
+    let mut resolved = Vec::new();
     for target in configured {
-        let provider = provider(ctx, target)?;
-        let expanded = provider.expand(target, ctx.clock.now()).await?;
+        let expanded = provider(ctx, target.provider())?.expand(target, ctx.clock.now()).await?;
         if expanded.is_empty() {
             let message = format!("{} has no active account in it: there is nothing to grant", target.resource());
             return Err(ProviderError { kind: ErrorKind::Refused, message });
         }
-        for target in expanded {
-            // The grant there may be one day has no id yet; the request's stands in for it.
-            let grant = GrantId(request.id.0);
-            let key = AccessKey::of(&target, &holder.who, grant);
-            let (siblings, past) = others(ctx, &key).await.map_err(|error| unavailable(&error))?;
-            let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
-            let cause = Cause::default(); // nothing is opened yet
-            let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, past, cause, now };
-            let found = provider.resolve(&work).await?;
-            if !resolved.contains(&target) {
-                receipts.push(aws::lasting(found.0));
-                resolved.push(target);
-            }
-        }
+        let new: Vec<Target> = expanded.into_iter().filter(|target| !resolved.contains(target)).collect();
+        resolved.extend(new);
     }
-    Ok(ResolvedTargets { configured: configured.to_vec(), resolved, receipts })
+    if resolved.len() > MOST {
+        let message = format!(
+            "The role opens {} things now, an account or a permission set each, and a grant may open {MOST} at most: an \
+             operator has to name fewer accounts in it, or a smaller organisational unit",
+            resolved.len()
+        );
+        return Err(ProviderError { kind: ErrorKind::Refused, message });
+    }
+    Ok(resolved)
 }
 
 /// What people are told when the cloud does not answer: each target stands for itself.
@@ -86,21 +108,18 @@ fn unasked(configured: Vec<Target>) -> ResolvedTargets {
     ResolvedTargets { resolved: configured.clone(), configured, receipts: Vec::new() }
 }
 
-fn provider(ctx: &Context, target: &Target) -> Result<Arc<dyn Provider>, ProviderError> {
-    let name = target.provider();
+fn provider(ctx: &Context, name: ProviderName) -> Result<Arc<dyn Provider>, ProviderError> {
     ctx.tools.load().providers.get(&name).cloned().ok_or_else(|| ProviderError {
         kind: ErrorKind::Refused,
         message: format!("the configuration does not say how to reach {}", name.as_str()),
     })
 }
 
-/// What was noted for the accesses under this key that may be in the cloud, and for those that were.
-async fn others(ctx: &Context, key: &AccessKey) -> Result<(Vec<Receipt>, Vec<Receipt>), StoreError> {
+/// What was noted for the accesses under this key that may be in the cloud.
+async fn siblings(ctx: &Context, key: &AccessKey) -> Result<Vec<Receipt>, StoreError> {
     let wanted = key.clone();
-    let accesses = ctx.store.read(|tx| Box::pin(async move { tx.accesses_under(&wanted).await })).await?;
-    let past = reconcile_access::past(accesses.iter());
-    let counting = accesses.into_iter().filter(reconcile_access::counts);
-    Ok((counting.map(|access| Receipt(access.receipt)).collect(), past))
+    let accesses = ctx.store.read(|tx| Box::pin(async move { tx.owed_under(&wanted).await })).await?;
+    Ok(accesses.into_iter().map(|access| Receipt(access.receipt)).collect())
 }
 
 fn unavailable(error: &StoreError) -> ProviderError {

@@ -9,4 +9,5 @@ mod prompt;
 mod stage;
 pub mod story;
 mod watch;
+pub mod web;
 pub mod workspace;

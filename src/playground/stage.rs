@@ -22,7 +22,10 @@ use crate::{
     ambient::{Entropy, SystemClock, SystemEntropy},
     app::{App, StartError, Wiring},
     config::{self, Config},
-    domain::audit::{Broken, Verifier},
+    domain::{
+        audit::{Broken, Verifier},
+        ids::PLAYGROUND_TEAM,
+    },
     provider::{aws, azure, demo::DemoCloud},
     store::StoreError,
     telemetry,
@@ -34,6 +37,8 @@ const POLICY: &str = include_str!("../../config/playground.toml");
 pub(super) const REQUESTS: &str = "access-requests";
 /// Where the feed goes.
 pub(super) const AUDIT: &str = "access-audit";
+/// Where alarms go.
+const ALERTS: &str = "access-alerts";
 /// How many events are read at a time.
 const PAGE: u32 = 500;
 
@@ -85,8 +90,10 @@ impl Stage {
     pub(super) fn in_the_cloud(&self) -> String {
         let name = |id: &str| self.workspace.person(id).name();
         let contents = self.cloud.contents();
-        let lines: Vec<String> =
-            contents.keys().map(|key| format!("{} has *{}*", name(&key.principal), key.resource)).collect();
+        let lines: Vec<String> = contents
+            .iter()
+            .map(|(key, entry)| format!("{} has *{}*", name(&entry.holder.to_string()), key.resource))
+            .collect();
         if lines.is_empty() { "nobody has anything".to_owned() } else { lines.join("\n") }
     }
 
@@ -123,12 +130,14 @@ impl Stage {
 
 /// Ann, Bob and Carol at Acme; the latter two are on call.
 fn workspace() -> Workspace {
-    let workspace = Workspace::new(Arc::new(SystemClock));
+    let workspace = Workspace::of_team(PLAYGROUND_TEAM, Arc::new(SystemClock));
     for name in PEOPLE {
         _ = workspace.person(name);
     }
     workspace.add_group(Group::of("oncall", ["bob", "carol"]));
-    for channel in [REQUESTS, AUDIT] {
+    workspace.add_group(Group::of("leads", []));
+    workspace.add_group(Group::of("staff", PEOPLE));
+    for channel in [REQUESTS, AUDIT, ALERTS] {
         workspace.add_channel(Channel::public(channel));
     }
     workspace
@@ -168,11 +177,12 @@ fn config(
 }
 
 /// A directory of our own that is removed when it is dropped.
+#[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
     /// Makes one that nobody else may look into.
-    fn new(entropy: &dyn Entropy) -> io::Result<Self> {
+    pub(super) fn new(entropy: &dyn Entropy) -> io::Result<Self> {
         let mut random = [0; 8];
         entropy.fill(&mut random);
         let path = std::env::temp_dir().join(format!("jit-playground-{}", hex::encode(random)));
@@ -180,8 +190,14 @@ impl Folder {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Removes it now.
+    pub(super) fn clear(&self) {
+        // What cannot be removed is left to whoever clears the system's temporary files.
+        _ = fs::remove_dir_all(&self.0);
     }
 
     /// The configuration that the bot runs with.
@@ -192,7 +208,6 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is left to whoever clears the system's temporary files.
-        _ = fs::remove_dir_all(&self.0);
+        self.clear();
     }
 }

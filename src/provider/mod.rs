@@ -33,14 +33,31 @@ pub trait Provider: Send + Sync {
         Ok(work.receipt.clone())
     }
 
+    /// The same for several targets of one holder, with fewer calls where the cloud can tell about all of them at once.
+    /// What is found stands in the same order.
+    async fn resolve_all(&self, work: &[Work]) -> Result<Vec<Receipt>, ProviderError> {
+        let mut receipts = Vec::new();
+        for work in work {
+            receipts.push(self.resolve(work).await?);
+        }
+        Ok(receipts)
+    }
+
     /// What a configured target stands for: itself, or the accounts of an organisational unit.
     async fn expand(&self, target: &Target, now: Timestamp) -> Result<Vec<Target>, ProviderError> {
         let _it_stands_for_itself = now;
         Ok(vec![target.clone()])
     }
 
-    /// Looks whether the access exists.
+    /// Looks whether the access exists as it was made.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
+
+    /// What to note, with the debt, right before the cloud is asked to take the access away: what a crash in between must
+    /// not make forgotten.
+    fn removing(&self, work: &Work) -> Receipt {
+        let _nothing_is_to_be_noted = work;
+        Receipt::default()
+    }
 
     /// Makes the cloud as `desired`, or takes a step towards it.
     async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError>;
@@ -55,6 +72,17 @@ pub trait Provider: Send + Sync {
     async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
         let _nothing_that_can_be_listed = target;
         Ok(Vec::new())
+    }
+
+    /// Who has it, in words for people.
+    fn who(&self, live: &Live) -> String {
+        live.principal.clone()
+    }
+
+    /// Whether an inventory does not show all that there is to an access: [`Provider::observe`] has to be asked as well.
+    fn looks_closer(&self, target: &Target) -> bool {
+        let _its_list_says_it_all = target;
+        false
     }
 
     /// Whose work it was, if an access to this target, with this receipt, is over and an inventory finds it all the same.
@@ -185,6 +213,8 @@ pub enum Made {
     Perhaps,
     /// The bot has made it, and the cloud has confirmed that it was gone afterwards.
     Confirmed,
+    /// The same, and the cloud has an id for it, by which it is told from all others before it is taken away again.
+    Recognised,
     /// The thing itself carries the grant's id.
     Marked,
 }
@@ -209,6 +239,13 @@ pub enum Progress {
         receipt: Receipt,
         /// When to call again with the same desire, to remove what the provider itself has left behind.
         tidy_at: Option<Timestamp>,
+    },
+    /// The cloud did not do it, and there is something to remember of that. What is not to be remembered is an error.
+    Failed {
+        /// Why.
+        error: ProviderError,
+        /// What to remember of it.
+        receipt: Receipt,
     },
     /// Not yet; nothing is wrong.
     LookAgain {

@@ -240,6 +240,30 @@ impl SlackApi {
         Ok(())
     }
 
+    /// Shows somebody a home tab.
+    ///
+    /// # Errors
+    /// When Slack does not say yes.
+    pub async fn publish_home(&self, user: &UserId, view: &serde_json::Value) -> Result<(), SlackError> {
+        #[derive(Deserialize)]
+        struct Answer {}
+        let request = serde_json::json!({ "user_id": user, "view": view });
+        let Answer {} = self.write("views.publish", &request).await?;
+        Ok(())
+    }
+
+    /// Opens a form for whoever has just clicked.
+    ///
+    /// # Errors
+    /// When Slack does not say yes; more than three seconds after the click it never does.
+    pub async fn open_view(&self, trigger: &str, view: &serde_json::Value) -> Result<(), SlackError> {
+        #[derive(Deserialize)]
+        struct Answer {}
+        let request = serde_json::json!({ "trigger_id": trigger, "view": view });
+        let Answer {} = self.write("views.open", &request).await?;
+        Ok(())
+    }
+
     async fn read<A>(&self, method: &str, query: &[(&str, &str)], limit: Duration) -> Result<A, SlackError>
     where
         A: for<'de> Deserialize<'de> + Send,

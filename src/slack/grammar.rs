@@ -74,6 +74,17 @@ pub enum Misunderstood {
 /// The commands, for the help text and for "did you mean".
 pub const VERBS: [&str; 7] = ["request", "list", "status", "extend", "cancel", "end", "help"];
 
+/// How each is used and what it is for, in the order of the help text.
+pub const USAGES: [(&str, &str); 7] = [
+    ("request ROLE 30m why you need it", "ask for a role; without a time you get its usual one"),
+    ("list", "what you may ask for, how long, and who approves"),
+    ("status", "your requests that wait, and what you have"),
+    ("extend GRANT-7K3M 30m", "ask for more time"),
+    ("cancel REQ-7K3M", "withdraw a request"),
+    ("end GRANT-7K3M", "give access back before its time"),
+    ("help", "this text"),
+];
+
 /// Understands the text after `/jit`, as Slack sends it: with `&`, `<` and `>` as entities.
 ///
 /// # Errors

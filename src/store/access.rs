@@ -70,16 +70,52 @@ impl Tx {
         Ok(())
     }
 
-    /// Every access under this key, oldest first.
+    /// Every access under this key that may be in the cloud or has left something there, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn accesses_under(&mut self, key: &AccessKey) -> Result<Vec<Access>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as("select * from access where access_key = $1 order by grant_id, position")
-            .bind(key.to_string())
-            .fetch_all(&mut *self.conn)
-            .await?;
+    pub async fn owed_under(&mut self, key: &AccessKey) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from access where access_key = $1 and (state <> 'gone' or tidy_at is not null)
+             order by grant_id, position",
+        )
+        .bind(key.to_string())
+        .fetch_all(&mut *self.conn)
+        .await?;
         rows.into_iter().map(Row::read).collect()
+    }
+
+    /// The last accesses under this key of which nothing is left in the cloud, the last one first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_gone_under(&mut self, key: &AccessKey, most: u32) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from access where access_key = $1 and state = 'gone' and tidy_at is null
+             order by grant_id desc, position limit $2",
+        )
+        .bind(key.to_string())
+        .bind(most)
+        .fetch_all(&mut *self.conn)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Whether every access of this grant is in this state.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn are_all(&mut self, grant: GrantId, state: AccessState) -> Result<bool, StoreError> {
+        let others: Vec<&str> = AccessState::ALL.iter().filter(|it| **it != state).map(|it| it.name()).collect();
+        let (all,): (bool,) = sqlx::query_as(
+            "select not exists
+             (select 1 from access where grant_id = $1 and state in (select value from json_each($2)))",
+        )
+        .bind(grant.to_string())
+        .bind(json("access", &others)?)
+        .fetch_one(&mut *self.conn)
+        .await?;
+        Ok(all)
     }
 
     /// Every access of this grant, in the order of the role's targets.

@@ -52,6 +52,11 @@ impl Agenda {
         self.changed.notified().await;
     }
 
+    /// Has whoever waits look again, although nothing was asked for: the clock was moved.
+    pub fn nudge(&self) {
+        self.changed.notify_one();
+    }
+
     /// What there is to do at `now`, where `room` says how much of each lane can be taken on, and `channels` how many
     /// channels together.
     #[must_use]

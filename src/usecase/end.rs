@@ -1,7 +1,7 @@
 //! End a grant: because its time is over, because its holder gives it back, because an approver takes it back, or
 //! because it could not be given in the first place.
 
-use super::{Env, extend, settle};
+use super::{Env, extend};
 use crate::{
     domain::{
         access::{Access, AccessState},
@@ -161,8 +161,7 @@ async fn begin(tx: &mut Tx, env: &Env, mut grant: Grant, actor: &Actor, cause: E
     for access in tx.accesses_of(grant.id).await? {
         tx.enqueue(&Job::ReconcileAccess(access.key), env.now).await?;
     }
-    // its time may have been seen to be over, and all of it taken away, before it was ended
-    settle::settle(tx, env, grant.id).await?;
+    tx.refresh_cards(grant.request, env.now).await?;
     grant.state = state;
     Ok(grant)
 }

@@ -17,10 +17,8 @@ use crate::{
 /// When the store fails.
 pub async fn settle(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreError> {
     let grant = tx.load_grant(id).await?;
-    let accesses = tx.accesses_of(id).await?;
-    let all = |state: AccessState| accesses.iter().all(|access| access.state == state);
     match grant.state {
-        GrantState::Applying if all(AccessState::Live) => {
+        GrantState::Applying if tx.are_all(id, AccessState::Live).await? => {
             let fact = Fact::GrantActive {
                 about: Subject::from(&grant),
                 approvers: grant.approvers.clone(),
@@ -28,7 +26,7 @@ pub async fn settle(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreErro
             };
             advance(tx, env, &grant, GrantEvent::AllLive { at: env.now }, fact).await?;
         }
-        GrantState::Ending { ref cause, .. } if all(AccessState::Gone) => {
+        GrantState::Ending { ref cause, .. } if tx.are_all(id, AccessState::Gone).await? => {
             let fact = over(&grant, cause);
             advance(tx, env, &grant, GrantEvent::AllGone { at: env.now }, fact).await?;
         }

@@ -1,6 +1,14 @@
 //! More time for a grant that is live: the same grant, ending later.
 
-use crate::harness::{World, aws::Fault, minutes, state};
+use jiff::SignedDuration;
+use jit::domain::{access::AccessState, job::Job};
+
+use crate::harness::{
+    World,
+    aws::{Fault, Slow},
+    estate::Estate,
+    minutes, seconds, state,
+};
 
 const IAM_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
 
@@ -232,4 +240,54 @@ async fn what_a_cloud_will_not_prolong_ends_as_planned() {
     world.glance();
     world.everything_is_read();
     world.finish().await;
+}
+
+/// The bot begins to take away what an extension that was clicked before the end still prolongs: clocks and commits do not
+/// always come in order.
+#[tokio::test]
+async fn more_time_at_the_last_moment_counts_however_far_the_end_has_come() {
+    for is_slow in [true, false] {
+        let mut world = World::start().await;
+        let estate = Estate::of(&world).await;
+        let [requester, approver] = world.people(["requester", "approver"]);
+        world.grants(&requester, &approver, "db-admin 30m").await;
+        world.advance(seconds(5)).await;
+        let name = world.grant().await.code.grant();
+        let _ = world.told(&requester, &format!("/jit extend {name} 30m")).await;
+        world.settle().await;
+
+        // it is the end, and of all that is owed then the removal comes first
+        world.sql("update job set run_at = run_at + 60000000 where kind = 'end_grant'").await;
+        if is_slow {
+            let lasts = SignedDuration::from_secs(20);
+            world.cloud.slow("DeleteAccountAssignment", 1, Slow { lasts, ..Slow::default() });
+        }
+        world.clock.advance_to(world.grant().await.ends_at);
+        let (key, now) = (world.accesses().await.remove(0).0.key, world.now());
+        let reconcile = Job::ReconcileAccess(key);
+        let owed = reconcile.clone();
+        world.does(move |tx| Box::pin(async move { tx.enqueue(&owed, now).await })).await;
+        world.worker().run_these(&[reconcile]).await.unwrap();
+        let (access, grant) = world.accesses().await.pop().unwrap();
+        assert_eq!(
+            (access.state, state(&grant)),
+            (AccessState::Removing, "active"),
+            "nobody has written down yet that it is over"
+        );
+        assert_eq!(estate.held(&world.cloud).await[0], is_slow);
+
+        // the approver's click was a second before the end
+        world.clock.advance(-seconds(1));
+        let answer = world.clicked(&approver, "Approve").await;
+        assert!(answer.contains("now ends 2026-11-21 13:00:00 UTC"), "{answer}");
+        world.advance(minutes(1)).await;
+        assert_eq!(estate.held(&world.cloud).await, [true, false, false]);
+        world.the_cloud_agrees().await;
+        assert_eq!(world.screen("alerts"), "");
+        world.advance(minutes(30)).await;
+        assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+        world.the_cloud_agrees().await;
+        world.glance();
+        world.finish().await;
+    }
 }

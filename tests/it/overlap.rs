@@ -18,6 +18,7 @@ use crate::harness::{
 };
 
 const CREATE: &str = "CreateAccountAssignment";
+const LOOK: &str = "ListAccountAssignmentsForPrincipal";
 
 async fn world() -> (World, Estate) {
     let world = World::start().await;
@@ -212,17 +213,19 @@ async fn a_second_grant_makes_good_what_the_first_one_lost() {
 }
 
 #[tokio::test]
-async fn what_comes_back_at_once_is_taken_away_again_and_what_comes_once_it_was_seen_gone_is_somebody_elses() {
+async fn what_comes_back_at_once_is_taken_away_again_and_what_comes_later_is_somebody_elses() {
     let (mut world, estate) = world().await;
     let [requester] = world.people(["requester"]);
     let grant = granted(&mut world, &requester, "incident 1h").await;
+    // the next sweep is in a minute
+    world.advance(minutes(14)).await;
     ends(&mut world, &requester, &grant).await;
     assert_eq!(estate.held(&world.cloud).await, [false; 3]);
-    for (after, ours) in [(10, true), (20, false)] {
+    for (after, ours) in [(0, true), (4, false)] {
         world.advance(minutes(after)).await;
         world.cloud.assign(MEMBER, &estate.sets[0], &estate.users["U0REQUESTER"]).await;
         world.cloud.join(&estate.iam_user, &estate.group).await;
-        world.advance(minutes(16)).await;
+        world.advance(minutes(if ours { 2 } else { 16 })).await;
         assert_eq!(estate.held(&world.cloud).await, [!ours, false, !ours], "after {after} minutes");
     }
     assert_eq!(drifts(&world).await, [Drift::Lingering, Drift::Lingering, Drift::Foreign, Drift::Foreign]);
@@ -275,6 +278,73 @@ async fn a_call_that_was_not_heard_of_is_waited_for_though_another_one_was() {
     assert_eq!(estate.held(&world.cloud).await, [false; 3]);
     assert_eq!(state(&world.grant().await), "ended");
     assert_eq!(drifts(&world).await, [], "nobody had to find it");
+    over(world).await;
+}
+
+/// The bot still asks AWS who they are when somebody thinks better of it.
+#[tokio::test]
+async fn what_is_revoked_while_the_bot_still_looks_is_never_asked_for() {
+    let (mut world, estate) = world().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    requester.types("/jit request db-admin 30m").await;
+    world.settle().await;
+    let (before, look) = (world.asked_aws(LOOK), Fault::HangAfter);
+    world.cloud.fail(LOOK, 1, look);
+    approver.clicks("Approve").await;
+    let worker = world.worker();
+    let running = tokio::spawn(async move { worker.run_due().await });
+    while world.asked_aws(LOOK) == before {
+        tokio::task::yield_now().await;
+    }
+    requester.types(&format!("/jit end {}", world.grant().await.code.grant())).await;
+    world.cloud.heal();
+    running.await.unwrap().unwrap();
+    world.advance(minutes(2)).await;
+    assert_eq!((world.asked_aws(CREATE), estate.held(&world.cloud).await), (0, [false; 3]));
+    over(world).await;
+}
+
+#[tokio::test]
+async fn what_is_over_is_not_read_again_when_the_same_is_granted_once_more() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    granted(&mut world, &requester, "incident 15m").await;
+    world.advance(minutes(20)).await;
+    // nobody notices that it cannot be read
+    world.sql("update access set target = json_quote(target) where state = 'gone'").await;
+    granted(&mut world, &requester, "incident 5m").await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, true]);
+    world.clock.advance(minutes(5));
+    world.settle().await;
+    assert_eq!(estate.held(&world.cloud).await, [false; 3]);
+    world.sql("update access set target = json_extract(target, '$') where json_type(target) = 'text'").await;
+    over(world).await;
+}
+
+#[tokio::test]
+async fn an_end_that_closes_nothing_does_not_say_that_it_did() {
+    let (mut world, estate) = world().await;
+    let [requester] = world.people(["requester"]);
+    granted(&mut world, &requester, "db-admin 30m").await;
+    granted(&mut world, &requester, "incident 1h").await;
+    let _ = (world.dm(&requester), world.screen("requests"));
+    let messages = requester.dm().messages();
+    let first = messages.iter().find(|message| message.present().text.contains("db-admin")).unwrap();
+    let click = requester.clicks_on(first, "End now").await;
+    let shared = "The access ends now. What another live grant covers too stays open until that one ends.";
+    assert!(click.confirmation().unwrap().contains(shared), "{:?}", click.confirmation());
+    world.advance(seconds(5)).await;
+    assert_eq!(estate.held(&world.cloud).await, [true, false, true]);
+    let left = "GRANT-CODE covers the same: that stays open until GRANT-CODE ends.";
+    for told in [world.dm(&requester), world.screen("requests")] {
+        assert!(told.contains("has *ended*") && told.contains(left), "{told}");
+    }
+    let feed = world.feed();
+    assert!(feed.contains(", which stays open for *GRANT-CODE*: *db-admin* of @requester"), "{feed}");
+    assert!(!feed.contains("*closed*"), "{feed}");
+    world.advance(hours(1)).await;
+    assert_eq!(world.feed().matches("*closed*").count(), 3, "what incident had");
+    assert_eq!(estate.held(&world.cloud).await, [false; 3]);
     over(world).await;
 }
 

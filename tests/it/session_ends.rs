@@ -33,7 +33,7 @@ async fn everybody_is_told_when_sessions_really_end() {
     ");
 
     let click = requester.clicks("End now").await;
-    insta::assert_snapshot!(click.confirmation().unwrap(), @"End now: The access ends now. Sessions opened in the AWS access portal may run on for up to 2h after the end. [End now]");
+    insta::assert_snapshot!(click.confirmation().unwrap(), @"End now: The access ends now. What another live grant covers too stays open until that one ends. Sessions opened in the AWS access portal may run on for up to 2h after the end. [End now]");
     world.settle().await;
     let _ = world.private(&requester);
     assert_eq!(state(&world.grant().await), "ended");

@@ -14,7 +14,10 @@ use jit::{
         job::Job,
     },
     job::drift::take,
-    provider::aws::identity_center::{Instance, Limits, Quota},
+    provider::{
+        Provider,
+        aws::identity_center::{Instance, Limits, Quota},
+    },
 };
 
 use crate::harness::{
@@ -53,6 +56,23 @@ async fn no_look_takes_longer_than_a_job_may_at_the_pace_that_aws_allows() {
     assert!(looks.len() >= 5 && looks.iter().all(|time| *time < Duration::from_secs(9)), "{looks:?}");
     assert!(timer.elapsed() > Duration::from_secs(38), "ten calls a second: {:?}", timer.elapsed());
     assert_eq!(story.calls()[LIST], 400, "each is asked about once");
+}
+
+#[tokio::test]
+async fn what_the_sdk_repeats_keeps_to_the_pace_that_aws_allows() {
+    let timer = ManualTimer::default();
+    let quota = Arc::new(Quota::timed(Limits::default(), Arc::new(timer.clone())));
+    let instance = Instance { arn: "arn:aws:sso:::instance/ssoins-1".into(), store: "d-1".into() };
+    let story = Story::with(|settings| settings.instance = Some(instance), |tuning| tuning.quota = quota).await;
+    for account in accounts(10) {
+        story.cloud.fail(LIST, 2, Fault::TOO_MANY);
+        story.cloud.fail(LIST, 1, Fault::Answer("{}".into()));
+        let target = Target::AwsIdentityCenter(AwsIdentityCenter::new(&account, SET, false));
+        assert_eq!(story.aws.inventory(&target).await.unwrap(), []);
+    }
+    assert_eq!(story.calls()[LIST], 30);
+    // the first ten need not wait
+    assert!(timer.elapsed() > Duration::from_millis(1_800), "ten calls a second: {:?}", timer.elapsed());
 }
 
 #[tokio::test]
@@ -98,19 +118,19 @@ async fn a_hundred_places_and_more_are_swept_piece_by_piece_and_none_is_left_out
 async fn what_comes_back_right_after_the_end_is_taken_away_and_what_comes_later_is_not() {
     let (mut world, db) = World::with_db_admin().await;
     let [requester, approver] = world.people(["requester", "approver"]);
-    world.grants(&requester, &approver, "db-admin 30m fixing OPS-42").await;
-    world.advance(minutes(40)).await;
+    world.grants(&requester, &approver, "db-admin 44m fixing OPS-42").await;
+    world.advance(minutes(44)).await;
     assert_eq!(state(&world.grant().await), "ended");
     let before = world.asked_aws("DeleteAccountAssignment");
     world.cloud.assign(db.account, &db.set, &db.user).await;
-    world.advance(minutes(6)).await;
+    world.advance(minutes(2)).await;
     assert!(world.cloud.assigned(db.account, &db.set).await.is_empty());
     assert_eq!(world.asked_aws("DeleteAccountAssignment"), before + 1);
     assert_eq!(world.drifts().await, [Drift::Lingering]);
     assert_eq!(state(&world.grant().await), "ended");
 
-    // the next sweep shows that it is gone: whatever is there from now on, somebody else has given
-    world.advance(minutes(20)).await;
+    // it was seen to be gone: whatever is there from now on, somebody else has given
+    world.advance(minutes(5)).await;
     world.cloud.assign(db.account, &db.set, &db.user).await;
     world.advance(minutes(120)).await;
     assert_eq!(world.cloud.assigned(db.account, &db.set).await, std::slice::from_ref(&db.user));
@@ -129,16 +149,26 @@ async fn what_comes_back_right_after_the_end_is_taken_away_and_what_comes_later_
 }
 
 #[tokio::test]
+async fn what_whole_groups_have_is_told_like_what_people_have() {
+    let (mut world, db) = World::with_db_admin().await;
+    world.cloud.assign_group(db.account, &db.set, "9067642ac7-admins").await;
+    world.cloud.assign(db.account, &db.set, "9067642ac7-somebody").await;
+    world.advance(minutes(31)).await;
+    assert_eq!(world.drifts().await, [Drift::Foreign, Drift::Foreign], "each is told once");
+    let feed = world.feed();
+    for who in ["group 9067642ac7-admins", "user 9067642ac7-somebody"] {
+        assert!(feed.lines().any(|line| line.contains("*standing access*") && line.contains(who)), "{feed}");
+    }
+    let there = world.cloud.assigned(db.account, &db.set).await;
+    assert_eq!(there.len(), 2, "and left alone");
+    world.glance();
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
-    let mut world = World::start().await;
+    let (mut world, user) = with_s3().await;
     let [requester, approver] = world.people(["requester", "approver"]);
-    let user = world.cloud.user("deployer").await;
-    std::fs::write(
-        world.config_file().with_file_name("s3.json"),
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
-    )
-    .unwrap();
-    world.add_role("s3", &[&format!("type = \"aws-iam-policy\"\nuser = \"{user}\"\npolicy = \"s3.json\"")]).await;
     world.grants(&requester, &approver, "s3 30m fixing OPS-42").await;
     let (name, document) = world.cloud.user_policies(&user).await.pop_first().unwrap();
     world.advance(minutes(24 * 60)).await;
@@ -149,6 +179,45 @@ async fn what_carries_the_grants_name_is_ours_however_late_it_turns_up() {
     world.advance(minutes(16)).await;
     assert_eq!(world.cloud.user_policies(&user).await.into_keys().collect::<Vec<_>>(), ["own"]);
     assert_eq!(world.drifts().await, [Drift::Lingering]);
+    world.glance();
+    world.finish().await;
+}
+
+/// A role that puts a policy on an IAM user.
+async fn with_s3() -> (World, String) {
+    let world = World::start().await;
+    let user = world.cloud.user("deployer").await;
+    std::fs::write(
+        world.config_file().with_file_name("s3.json"),
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
+    )
+    .unwrap();
+    world.add_role("s3", &[&format!("type = \"aws-iam-policy\"\nuser = \"{user}\"\npolicy = \"s3.json\"")]).await;
+    (world, user)
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_has_changed_is_written_again() {
+    let (mut world, user) = with_s3().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    world.grants(&requester, &approver, "s3 2h fixing OPS-42").await;
+    let written = world.cloud.user_policies(&user).await;
+    let (name, document) = written.first_key_value().unwrap();
+    // the write of an earlier end arrives late, and somebody lets a policy open more and for ever
+    let early = document.replace("14:00:00", "12:30:00");
+    let endless = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    for (told, changed) in [early.as_str(), endless].into_iter().enumerate() {
+        assert_ne!(changed, document);
+        world.cloud.give_policy(&user, name, changed).await;
+        world.advance(minutes(16)).await;
+        assert_eq!(world.cloud.user_policies(&user).await, written);
+        assert_eq!(world.drifts().await.len(), told + 1);
+    }
+    let before = world.asked_aws("GetUserPolicy");
+    world.advance(minutes(15)).await;
+    assert_eq!(world.asked_aws("GetUserPolicy"), before + 1, "one call for each sweep and live grant");
+    world.advance(minutes(120)).await;
+    assert!(world.cloud.user_policies(&user).await.is_empty());
     world.glance();
     world.finish().await;
 }

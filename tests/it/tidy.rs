@@ -9,7 +9,7 @@ use std::{
 };
 
 mod agreement;
-pub mod papers;
+mod papers;
 mod rooms;
 
 /// A file of the repository.

@@ -12,7 +12,7 @@ pub(super) fn json(report: &Report) -> Value {
     let foreign = plan
         .foreign
         .iter()
-        .map(|it| json!({ "cloud": it.cloud.as_str(), "resource": it.live.resource, "principal": it.live.principal }));
+        .map(|it| json!({ "cloud": it.cloud.as_str(), "resource": it.live.resource, "principal": it.who }));
     let unanswered = plan
         .unanswered
         .iter()

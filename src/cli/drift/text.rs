@@ -71,7 +71,7 @@ fn fates<'a>(report: &Report, all: impl Iterator<Item = &'a Followed>) -> Vec<St
 }
 
 fn foreign(plan: &Plan) -> Vec<String> {
-    let line = |it: &Foreign| format!("  {}: {} has {}", it.cloud.as_str(), it.live.principal, it.live.resource);
+    let line = |it: &Foreign| format!("  {}: {} has {}", it.cloud.as_str(), it.who, it.live.resource);
     plan.foreign.iter().map(line).collect()
 }
 

@@ -250,6 +250,52 @@ There is no file x.p12 | Put the PKCS#12 file there, or mend the path.
 }
 
 #[test]
+fn two_people_are_not_one_user_in_a_cloud() {
+    insta::assert_snapshot!(check_with(r#"
+[[person]]
+slack = "U0AAAA1"
+aws_identity_center = "anna"
+azure_object_id = "11111111-2222-3333-4444-555555555555"
+[[person]]
+slack = "U0AAAA2"
+aws_identity_center = "Anna"
+azure_object_id = "11111111-2222-3333-4444-555555555555"
+"#), @r#"
+      x Anna is in the file twice
+        ,-[jit.toml:16:23]
+     16 | aws_identity_center = "anna"
+        :                       ^^^|^^
+        :                          `-- first here
+     17 | azure_object_id = "11111111-2222-3333-4444-555555555555"
+     18 | [[person]]
+     19 | slack = "U0AAAA2"
+     20 | aws_identity_center = "Anna"
+        :                       ^^^|^^
+        :                          `-- again here
+        `----
+      help: Two people in Slack cannot be one user in a cloud: the end of what one has would end it
+            for both.
+
+      x 11111111-2222-3333-4444-555555555555 is in the file twice
+        ,-[jit.toml:17:19]
+     17 | azure_object_id = "11111111-2222-3333-4444-555555555555"
+        :                   ^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^
+        :                                      `-- first here
+     18 | [[person]]
+     19 | slack = "U0AAAA2"
+     20 | aws_identity_center = "Anna"
+     21 | azure_object_id = "11111111-2222-3333-4444-555555555555"
+        :                   ^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^
+        :                                      `-- again here
+        `----
+      help: Two people in Slack cannot be one user in a cloud: the end of what one has would end it
+            for both.
+
+    2 problems. The configuration is refused as a whole.
+    "#);
+}
+
+#[test]
 fn limits_and_people() {
     insta::assert_snapshot!(check_with(r#"
 [limits]

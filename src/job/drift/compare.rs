@@ -16,9 +16,9 @@ use crate::{
 
 /// A list of a cloud's that was asked for so soon after an end may not show it yet.
 const LAG: SignedDuration = SignedDuration::from_mins(1);
-/// What the cloud said was gone, and is there again when we next look, so soon: the cloud's doing, or a late write of
-/// ours. Later than that, the bot has not looked for a long time, and somebody else has had the time to give it.
-const COMES_BACK_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// What the cloud said was gone, and is there again so soon: the cloud's doing, or a late write of ours. Later than that
+/// somebody else has had the time to give it, and what others give is never taken away.
+const COMES_BACK_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// The same for what the bot has asked for and never heard of again.
 const COMES_LATE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -47,7 +47,8 @@ pub(super) fn compare(seen: &Seen<'_>) -> Plan {
             Verdict::InOrder => {}
             Verdict::Lingering(held) => plan.lingering.push(held.clone()),
             Verdict::Foreign => {
-                plan.foreign.insert(Foreign { cloud: seen.cloud, place: place.clone(), live: live.clone() });
+                let (place, live, who) = (place.clone(), live.clone(), seen.provider.who(live));
+                plan.foreign.insert(Foreign { cloud: seen.cloud, place, live, who });
             }
         }
     }
@@ -102,7 +103,7 @@ fn is_ours(made: Made, ended_at: Timestamp, looked_at: Option<Timestamp>, now: T
         Made::Nothing => return false,
         Made::Marked => return true,
         Made::Confirmed => COMES_BACK_WITHIN,
-        Made::Perhaps => COMES_LATE_WITHIN,
+        Made::Perhaps | Made::Recognised => COMES_LATE_WITHIN,
     };
     let was_looked_for = looked_at.is_some_and(|looked_at| looked_at > ended_at + LAG);
     !was_looked_for && now.duration_since(ended_at) < within
@@ -132,13 +133,13 @@ mod tests {
         for (made, looked_at, now, ours) in [
             (Made::Nothing, None, "12:00:10", false),
             // found by the first look after the end
-            (Made::Confirmed, None, "12:10:00", true),
-            (Made::Confirmed, Some("11:55:00"), "12:10:00", true),
-            (Made::Confirmed, Some("12:00:30"), "12:15:30", true),
+            (Made::Confirmed, None, "12:01:50", true),
+            (Made::Confirmed, Some("11:55:00"), "12:01:50", true),
+            (Made::Confirmed, Some("12:00:30"), "12:01:50", true),
             // the look before showed that it was gone
-            (Made::Confirmed, Some("12:10:00"), "12:25:00", false),
-            // nobody has looked for a long time
-            (Made::Confirmed, Some("11:55:00"), "13:00:00", false),
+            (Made::Confirmed, Some("12:01:10"), "12:01:50", false),
+            // the cloud had confirmed that it was gone: somebody has given it since
+            (Made::Confirmed, Some("11:55:00"), "12:02:00", false),
             (Made::Perhaps, Some("11:55:00"), "13:00:00", true),
             (Made::Perhaps, Some("12:10:00"), "12:25:00", false),
             (Made::Marked, Some("12:10:00"), "23:00:00", true),

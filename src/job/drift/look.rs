@@ -15,10 +15,11 @@ use super::{
 use crate::{
     ambient::{SystemTimer, Timer},
     domain::{
+        access::AccessState,
         catalog::{ProviderName, Target},
         time::short,
     },
-    provider::{ErrorKind, Live, Provider, ProviderError, counting},
+    provider::{Cause, ErrorKind, Holder, Live, Observed, Provider, ProviderError, Receipt, Work, counting},
     store::{Reader, StoreError, Tx},
 };
 
@@ -41,6 +42,16 @@ pub struct Took {
 /// Asks about one place after the other, in order, until there are no more, [`PATIENCE`] is over, or the cloud has to be
 /// left alone. One place at least is asked about.
 pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, timer: &dyn Timer) -> Took {
+    take_closely(provider, places, &BTreeMap::new(), timer).await
+}
+
+/// The same, with another look at what a list does not show whole.
+async fn take_closely(
+    provider: &dyn Provider,
+    places: &BTreeMap<String, Target>,
+    closer: &Closer,
+    timer: &dyn Timer,
+) -> Took {
     let (begun, mut took) = (timer.elapsed(), Took::default());
     for (place, target) in places {
         let elapsed = timer.elapsed().saturating_sub(begun);
@@ -48,7 +59,8 @@ pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, ti
             break;
         }
         let left = (PATIENCE + LAST_ANSWER).saturating_sub(elapsed);
-        let answer = tokio::time::timeout(left, provider.inventory(target)).await;
+        let closer = closer.get(place).map_or(&[][..], Vec::as_slice);
+        let answer = tokio::time::timeout(left, ask(provider, target, closer)).await;
         match answer.unwrap_or_else(|_| Err(no_answer(left))) {
             Ok(live) => {
                 took.live.insert(place.clone(), live);
@@ -63,6 +75,42 @@ pub async fn take(provider: &dyn Provider, places: &BTreeMap<String, Target>, ti
         }
     }
     took
+}
+
+/// By place: the accesses there that are to be there, and whose list does not say whether they are as they were made.
+type Closer = BTreeMap<String, Vec<Work>>;
+
+fn closer(provider: &dyn Provider, open: &[Held], now: Timestamp) -> Closer {
+    let mut closer = Closer::new();
+    for Held { access, grant } in open {
+        if access.state == AccessState::Live && grant.covers(now) && provider.looks_closer(&access.target) {
+            let holder = Holder::unknown(grant.holder.clone());
+            closer.entry(provider.place(&access.target)).or_default().push(Work {
+                key: access.key.clone(),
+                target: access.target.clone(),
+                grant: grant.id,
+                holder,
+                receipt: Receipt(access.receipt.clone()),
+                siblings: Vec::new(),
+                past: Vec::new(),
+                cause: Cause::default(),
+                now,
+            });
+        }
+    }
+    closer
+}
+
+/// What is in a place. What is not as it was made counts as missing.
+async fn ask(provider: &dyn Provider, target: &Target, closer: &[Work]) -> Result<Vec<Live>, ProviderError> {
+    let mut live = provider.inventory(target).await?;
+    for work in closer {
+        let is_it = |live: &Live| live.resource == work.key.resource && live.principal == work.key.principal;
+        if live.iter().any(is_it) && provider.observe(work).await? == Observed::Absent {
+            live.retain(|live| !is_it(live));
+        }
+    }
+    Ok(live)
 }
 
 pub(super) fn no_answer(after: Duration) -> ProviderError {
@@ -101,7 +149,8 @@ pub(super) async fn look(
 ) -> Result<Look, StoreError> {
     // before the cloud is asked: what is given or taken away meanwhile is no difference
     let open = store.read(|tx| Box::pin(async move { open(tx, cloud).await })).await?;
-    let (took, calls) = counting(take(provider, places, &SystemTimer::default())).await;
+    let closer = closer(provider, &open, now);
+    let (took, calls) = counting(take_closely(provider, places, &closer, &SystemTimer::default())).await;
     let found: BTreeSet<(String, String)> =
         took.live.values().flatten().map(|live| (live.resource.clone(), live.principal.clone())).collect();
     let told: BTreeSet<String> = took.live.keys().cloned().collect();

@@ -88,13 +88,13 @@ async fn tell_foreign(
     by: &Actor,
 ) -> Result<(), StoreError> {
     let told = tx.foreign_accesses(cloud, places).await?;
-    for Foreign { place, live, .. } in &found {
+    for Foreign { place, live, who, .. } in &found {
         let (resource, principal) = (live.resource.clone(), live.principal.clone());
         if told.contains(&(resource.clone(), principal.clone())) {
             continue;
         }
         tx.insert_foreign_access(cloud, place, (&resource, &principal), env.now).await?;
-        let fact = Fact::DriftFound { about: None, what: Drift::Foreign, resource, principal: Some(principal) };
+        let fact = Fact::DriftFound { about: None, what: Drift::Foreign, resource, principal: Some(who.clone()) };
         tx.record(env.now, by, &fact).await?;
     }
     let is_there = |resource: &str, principal: &str| {

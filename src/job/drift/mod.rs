@@ -71,6 +71,8 @@ pub struct Foreign {
     pub place: String,
     /// What it is.
     pub live: Live,
+    /// Who has it, in words for people.
+    pub who: String,
 }
 
 /// What a cloud was asked, and what that cost.

@@ -1,18 +1,21 @@
-//! What does not move: people are told why, and when they should look. It is tried on whatever happens.
+//! What is written down while the cloud is not as it should be: why, whether that is for people to look at, and when it
+//! is tried again.
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Claimant, was_lost};
+use super::{
+    super::{Context, JobError, Outcome, conclude},
+    Claimant, was_lost,
+};
 use crate::{
     domain::{
-        access::AccessState,
+        access::{Access, AccessState},
         audit::{Actor, Fact, Subject},
         catalog::Nature,
-        grant::GrantState,
+        grant::{Grant, GrantState},
         job::{Job, Leased},
     },
-    job::{Context, JobError, Outcome, conclude},
     provider::{ErrorKind, ProviderError, Receipt},
     store::{StoreError, Tx},
     usecase::Env,
@@ -60,7 +63,9 @@ pub(super) async fn failed(
     };
     let now = ctx.clock.now();
     let is_refused = |it: &Claimant| error.kind.is_final() && was_lost(it);
-    let stuck = attempts + 1 >= STUCK_AFTER || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it));
+    let has_failed = |it: &Claimant| Receipt(it.access.receipt.clone()).failures() >= STUCK_AFTER;
+    let stuck = attempts + 1 >= STUCK_AFTER
+        || claimants.iter().any(|it| is_overdue(it, now) || is_refused(it) || has_failed(it));
     let (env, words) = (ctx.env(), error.message.clone());
     ctx.store.write(move |tx| tell(tx, env, claimants, words, stuck).boxed()).await?;
     Err(JobError::Provider { message: error.message, after, by })
@@ -83,7 +88,7 @@ fn owed_since(it: &Claimant) -> Option<Timestamp> {
 }
 
 async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stuck: bool) -> Result<(), StoreError> {
-    for Claimant { mut access, grant, .. } in claimants {
+    for Claimant { mut access, grant } in claimants {
         let is_owed = access.state != AccessState::Gone || access.tidy_at.is_some_and(|at| at <= env.now);
         let newly_stuck = stuck && access.stuck_since.is_none() && is_owed;
         if newly_stuck {
@@ -100,6 +105,16 @@ async fn tell(tx: &mut Tx, env: Env, claimants: Vec<Claimant>, note: String, stu
         if is_news {
             tx.refresh_cards(grant.request, env.now).await?;
         }
+    }
+    Ok(())
+}
+
+/// The cloud has done what it should: nothing stands in the way any more.
+pub(super) async fn unstick(tx: &mut Tx, env: &Env, access: &mut Access, grant: &Grant) -> Result<(), StoreError> {
+    access.note = None;
+    if access.stuck_since.take().is_some() {
+        let (about, resource) = (Subject::from(grant), access.key.resource.clone());
+        tx.record(env.now, &Actor::Jit, &Fact::AccessUnstuck { about, resource }).await?;
     }
     Ok(())
 }

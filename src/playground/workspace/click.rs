@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ephemeral, Message, View, render, state::State};
+use super::{Ephemeral, Message, Spot, View, render, state::State};
 
 /// A button where somebody sees it.
 #[derive(Debug)]
@@ -60,6 +60,33 @@ pub(super) fn on_screen(state: &State, user: &str, wanted: &str) -> Button {
         || panic!("{user} sees no button `{wanted}`, only {:?}", labels(state, user)),
         |(_, button)| button,
     )
+}
+
+/// The button with these ids in this place, if `user` sees it there. On a message also one that it had before its last
+/// edits: whoever points at it may not have got them yet.
+pub(super) fn at(state: &State, user: &str, spot: &Spot, ids: (&str, &str)) -> Option<Button> {
+    match spot {
+        Spot::Message { channel, ts } => {
+            let message = state.message(channel, ts).filter(|_| state.is_member(channel, user))?;
+            let place = |version| Place::Message { message: Box::new(message.clone()), version };
+            let mut newest_first = message.versions.iter().enumerate().rev();
+            newest_first.find_map(|(number, version)| named(&version.blocks, ids, || place(number)))
+        }
+        Spot::Ephemeral { ts } => {
+            let ephemeral = state.ephemerals.iter().find(|it| it.user == user && it.ts == *ts)?;
+            named(&ephemeral.blocks, ids, || Place::Ephemeral(Box::new(ephemeral.clone())))
+        }
+        Spot::View { id } => {
+            let view = state.view(id).filter(|view| view.user == user)?;
+            named(view.blocks(), ids, || Place::View(Box::new(view.clone())))
+        }
+    }
+}
+
+fn named(blocks: &[Value], (block, action): (&str, &str), place: impl FnOnce() -> Place) -> Option<Button> {
+    let block = blocks.iter().find(|it| it["block_id"] == block)?;
+    let element = elements(block).find(|it| it["type"] == "button" && it["action_id"] == action)?;
+    Some(Button { element: element.clone(), block_id: block["block_id"].clone(), place: place() })
 }
 
 /// The button on a message, in its present or an earlier version.

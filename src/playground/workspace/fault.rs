@@ -1,6 +1,9 @@
 //! The ways in which Slack lets its callers down, on demand.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -24,6 +27,10 @@ pub enum Fault {
     DropAnswerAfterWork,
     /// `ok: false` with this error; nothing was done.
     Refuse(String),
+    /// The work is done after so long.
+    Slow(Duration),
+    /// The connection closes without an answer; nothing was done.
+    Unreachable,
 }
 
 impl Fault {

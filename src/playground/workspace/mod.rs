@@ -11,6 +11,8 @@ mod delivery;
 mod directory;
 mod fault;
 mod filling;
+mod hands;
+mod held;
 mod ids;
 mod landing;
 mod message;
@@ -26,10 +28,12 @@ mod surface;
 #[cfg(test)]
 mod tests;
 mod typing;
+mod window;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::ambient::Clock;
 
@@ -37,6 +41,7 @@ pub use api::{Call, CallOutcome};
 pub use delivery::{Answer, Delivery, Resend, sign};
 pub use directory::{Channel, ChannelKind, Group, User};
 pub use fault::{Fault, Times};
+pub use hands::Spot;
 pub use message::{Ephemeral, Message, Version};
 pub use person::Person;
 pub use ping::Pings;
@@ -44,8 +49,10 @@ pub use screen::ChannelScreen;
 pub use serve::Server;
 pub use state::App;
 pub use surface::View;
+pub use window::Window;
 
 use fault::Faults;
+use held::Held;
 use state::State;
 
 /// A Slack workspace with the bot installed in it; clones are the same workspace.
@@ -58,6 +65,7 @@ struct Shared {
     state: Mutex<State>,
     faults: Faults,
     http: reqwest::Client,
+    changed: watch::Sender<()>,
 }
 
 impl Workspace {
@@ -71,7 +79,14 @@ impl Workspace {
     #[must_use]
     pub fn of_team(id: &str, clock: Arc<dyn Clock>) -> Self {
         let (state, http) = (Mutex::new(State::new(id)), delivery::client());
-        Self(Arc::new(Shared { clock, state, faults: Faults::default(), http }))
+        let (faults, changed) = (Faults::default(), watch::Sender::default());
+        Self(Arc::new(Shared { clock, state, faults, http, changed }))
+    }
+
+    /// Tells, from now on, whenever anything in the workspace has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// The workspace's id, as `slack.team_ids` wants it.
@@ -174,7 +189,7 @@ impl Workspace {
         self.0.clock.now()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Held<'_> {
+        Held::new(self.0.state.lock().unwrap_or_else(PoisonError::into_inner), &self.0.changed)
     }
 }

@@ -183,7 +183,7 @@ impl Person {
         self.workspace.deliver(self.interaction(About::Interaction, &payload, None)).await
     }
 
-    async fn press(&self, button: Button) -> Delivery {
+    pub(super) async fn press(&self, button: Button) -> Delivery {
         let now = self.workspace.now();
         let payload = click::payload(&mut self.workspace.state(), &self.id, &button, now);
         let confirmation = button.confirmation(&self.workspace.state());

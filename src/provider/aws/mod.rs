@@ -123,6 +123,21 @@ impl Default for Tuning {
     }
 }
 
+impl Tuning {
+    /// For an emulator, which takes anybody for somebody. AWS itself never hears of these credentials.
+    #[must_use]
+    pub fn for_emulator() -> Self {
+        let anybody = aws_credential_types::Credentials::new(
+            "AKIAPLAYGROUND000000",
+            "emulators-take-anything",
+            None,
+            None,
+            "playground",
+        );
+        Self { credentials: Some(SharedCredentialsProvider::new(anybody)), ..Self::default() }
+    }
+}
+
 /// Why the provider could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetUpError {

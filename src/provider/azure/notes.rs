@@ -218,7 +218,7 @@ impl Notes {
         let was_confirmed = !self.schedules.is_empty() || self.written_at.is_some();
         match (self.taken_over, was_confirmed, self.asked.is_some() || self.unheard.is_some()) {
             (true, ..) | (false, false, false) => Made::Nothing,
-            (false, true, _) => Made::Confirmed,
+            (false, true, _) => Made::Recognised,
             (false, false, true) => Made::Perhaps,
         }
     }
@@ -280,7 +280,7 @@ mod tests {
         notes.confirm(Some("s-1".into()), at, at);
         let again = Notes::read(&notes.receipt());
         assert_eq!((again.asked.clone(), again.schedules.clone()), (None, vec!["s-1".to_owned()]));
-        assert_eq!(again.made(), Made::Confirmed);
+        assert_eq!(again.made(), Made::Recognised);
     }
 
     #[test]

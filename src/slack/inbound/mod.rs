@@ -8,8 +8,10 @@ use url::Url;
 use super::grammar::{self, Command, Misunderstood};
 use crate::domain::ids::{ChannelId, GrantId, RequestId, UserGroupId, UserId};
 
+mod form;
 mod signature;
 
+pub use form::{ASK_FORM, AskField, AskForm, Submission};
 pub use signature::{Unsigned, verify, verify_age};
 
 /// A request from Slack whose signature was good.
@@ -26,6 +28,15 @@ pub enum Inbound {
     Command(SlashCommand),
     /// Somebody clicked a button.
     Click(Click),
+    /// Somebody filled in a form of ours.
+    Submission(Submission),
+    /// Somebody opened the bot's home tab.
+    HomeOpened {
+        /// From which workspace.
+        team: String,
+        /// Who.
+        user: UserId,
+    },
     /// A user group is not what it was.
     UserGroupChanged {
         /// From which workspace.
@@ -74,6 +85,8 @@ pub struct Click {
     pub channel: Option<ChannelId>,
     /// Which message it was on.
     pub message: Option<(ChannelId, String)>,
+    /// What lets us open a form for whoever clicked, within three seconds.
+    pub trigger: String,
     /// The same for a repeated delivery, and for no other.
     pub delivery: String,
 }
@@ -97,6 +110,8 @@ pub enum Button {
     RemovedByHand(GrantId),
     /// Opens the page with the credentials in the browser; Slack tells us all the same.
     OpenLink,
+    /// Opens the form for asking.
+    Ask,
 }
 
 impl Button {
@@ -112,6 +127,7 @@ impl Button {
             Self::Retry(_) => "retry",
             Self::RemovedByHand(_) => "removed_by_hand",
             Self::OpenLink => "open_link",
+            Self::Ask => ASK_FORM,
         }
     }
 
@@ -126,6 +142,7 @@ impl Button {
             | Self::Retry(grant)
             | Self::RemovedByHand(grant) => grant.to_string(),
             Self::OpenLink => String::new(),
+            Self::Ask => ASK_FORM.to_owned(),
         }
     }
 
@@ -140,6 +157,7 @@ impl Button {
             "retry" => value.parse().ok().map(Self::Retry),
             "removed_by_hand" => value.parse().ok().map(Self::RemovedByHand),
             "open_link" => Some(Self::OpenLink),
+            ASK_FORM => Some(Self::Ask),
             _ => None,
         }
     }
@@ -227,6 +245,7 @@ struct Interaction {
     actions: Vec<Action>,
     container: Option<Container>,
     channel: Option<Channel>,
+    view: Option<form::View>,
 }
 
 #[derive(Deserialize)]
@@ -270,6 +289,12 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
     let user = payload.user.ok_or(Unreadable("an interaction without a user"))?;
     // An installation for a whole organisation sends no team, but the person's.
     let team = payload.team.map(|team| team.id).or_else(|| user.team_id.clone());
+    if let Some(view) = payload.view.as_ref().filter(|_| payload.kind == "view_submission") {
+        let delivery = delivery_key(&["submission", &payload.trigger_id, &view.id, &user.id]);
+        let (team, user_team) = (team.unwrap_or_default(), user.team_id);
+        let form = view.ask_form();
+        return Ok(Inbound::Submission(Submission { team, user_team, user: UserId(user.id), form, delivery }));
+    }
     let Some(action) = payload.actions.first().filter(|_| payload.kind == "block_actions") else {
         return Ok(Inbound::Other { team, what: payload.kind });
     };
@@ -290,6 +315,7 @@ fn interaction(payload: &str) -> Result<Inbound, Unreadable> {
         channel,
         response_url: payload.response_url.and_then(|url| Url::parse(&url).ok()),
         message,
+        trigger: payload.trigger_id,
         delivery,
     }))
 }
@@ -309,6 +335,9 @@ struct Event {
     kind: String,
     subteam: Option<Subteam>,
     subteam_id: Option<String>,
+    /// Only an id in the events that we look at.
+    user: Option<serde_json::Value>,
+    tab: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -320,6 +349,13 @@ fn event(body: &str) -> Result<Inbound, Unreadable> {
     let envelope: EventEnvelope = serde_json::from_str(body).map_err(|_| Unreadable("JSON that is not an event"))?;
     if let Some(challenge) = envelope.challenge.filter(|_| envelope.kind == "url_verification") {
         return Ok(Inbound::UrlVerification { challenge });
+    }
+    if let (Some(event), Some(team)) = (&envelope.event, &envelope.team_id)
+        && event.kind == "app_home_opened"
+        && event.tab.as_deref() == Some("home")
+        && let Some(user) = event.user.as_ref().and_then(serde_json::Value::as_str)
+    {
+        return Ok(Inbound::HomeOpened { team: team.clone(), user: UserId(user.to_owned()) });
     }
     let (kind, group) = match envelope.event {
         Some(event) => (event.kind, event.subteam.map(|group| group.id).or(event.subteam_id)),

@@ -12,7 +12,7 @@ use crate::{
         request::Request,
         time,
     },
-    slack::message::Message,
+    slack::{grammar::USAGES, message::Message},
     usecase::{approve::Approval, claim::Link, status::Status},
 };
 
@@ -21,16 +21,7 @@ use super::refusal;
 /// `/jit help`
 #[must_use]
 pub fn help(slash: &str) -> Message {
-    let lines = [
-        ("request ROLE 30m why you need it", "ask for a role; without a time you get its usual one"),
-        ("list", "what you may ask for, how long, and who approves"),
-        ("status", "your requests that wait, and what you have"),
-        ("extend GRANT-7K3M 30m", "ask for more time"),
-        ("cancel REQ-7K3M", "withdraw a request"),
-        ("end GRANT-7K3M", "give access back before its time"),
-        ("help", "this text"),
-    ];
-    let commands: Vec<String> = lines.iter().map(|(usage, what)| format!("`{slash} {usage}` — {what}")).collect();
+    let commands: Vec<String> = USAGES.iter().map(|(usage, what)| format!("`{slash} {usage}` — {what}")).collect();
     Draft::default()
         .say("I give access to clouds for a while: you ask, people approve, and it ends by itself.")
         .say(commands.join("\n"))

@@ -112,8 +112,10 @@ pub(super) fn caveats(draft: Draft, story: &Story) -> Draft {
     story.caveats().into_iter().fold(draft, |draft, caveat| draft.note(words::caveat(caveat)))
 }
 
-/// What is left of a grant that is ending or over, in small print: sessions that outlast it.
+/// What is left of a grant that is ending or over, in small print: what another grant keeps open, and sessions that outlast
+/// it.
 pub(super) fn aftermath(draft: Draft, story: &Story, grant: &Grant) -> Draft {
+    let draft = story.left_to().into_iter().fold(draft, |draft, other| draft.note(words::stays_open(other)));
     let Some(up_to) = story.sessions_run_on() else { return draft };
     match &grant.state {
         GrantState::Ending { cause: EndCause::NotGrantable { .. }, .. }

@@ -146,9 +146,16 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
         Fact::GrantEnding { about, cause } => {
             format!("{} *ending*: {} · {}", grant_name(about), cause_words(about, cause), wish(about))
         }
-        Fact::AccessRemoved { about, resource, .. } => {
+        Fact::AccessRemoved { about, resource, left_to: None, .. } => {
             format!("{} *closed* {}: {}", grant_name(about), words::quoted(resource), holder(about))
         }
+        Fact::AccessRemoved { about, resource, left_to: Some(other), .. } => format!(
+            "{} *no longer needs* {}, which stays open for *{}*: {}",
+            grant_name(about),
+            words::quoted(resource),
+            other.grant(),
+            holder(about)
+        ),
         Fact::GrantEnded { about, cause } => {
             format!("{} *ended*: {} · {}", grant_name(about), cause_words(about, cause), wish(about))
         }

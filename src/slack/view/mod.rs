@@ -9,6 +9,7 @@ pub mod card;
 pub mod draft;
 mod extension;
 pub mod feed;
+pub mod form;
 pub mod holder;
 pub mod refusal;
 pub mod words;
@@ -18,7 +19,7 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::domain::{
     access::Access,
     aws::Caveat,
-    catalog::{EarlyEnd, Target},
+    catalog::{EarlyEnd, Nature, Target},
     grant::Grant,
     ids::UserId,
     request::{Request, ResolvedTargets},
@@ -59,7 +60,12 @@ impl Story {
         self.accesses.iter().filter_map(|access| access.note.as_deref()).collect()
     }
 
-    /// What an early end means, for whoever is about to bring it about.
+    /// The grants that keep open what this one had, by name.
+    fn left_to(&self) -> BTreeSet<&str> {
+        self.accesses.iter().filter_map(Access::left_to).collect()
+    }
+
+    /// What an early end means, for whoever is about to bring it about. It is true whatever else they hold by then.
     fn end_question(&self) -> String {
         let now = match self.accesses.iter().map(|access| running(&access.target)).max() {
             None | Some(Running::Nothing) => "The access ends now.",
@@ -68,8 +74,10 @@ impl Story {
                 "Nothing can be claimed any more. Credentials that were claimed work on until the planned end."
             }
         };
+        let may_be_shared = self.accesses.iter().any(|access| access.target.nature() == Nature::Assignment);
+        let shared = if may_be_shared { words::UNLESS_COVERED } else { "" };
         let then = self.sessions_run_on().map(|up_to| format!(" {}", words::sessions_run_on(up_to)));
-        format!("{now}{}", then.unwrap_or_default())
+        format!("{now}{shared}{}", then.unwrap_or_default())
     }
 }
 

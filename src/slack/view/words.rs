@@ -46,6 +46,15 @@ pub fn caveat(caveat: Caveat) -> String {
     }
 }
 
+/// What does not end with a grant, for whoever is about to end one.
+pub const UNLESS_COVERED: &str = " What another live grant covers too stays open until that one ends.";
+
+/// What has not ended with a grant.
+#[must_use]
+pub fn stays_open(other: &str) -> String {
+    format!("{other} covers the same: that stays open until {other} ends.")
+}
+
 /// That an end does not reach sessions which are open then. Short: it is read at night, on a telephone.
 #[must_use]
 pub fn sessions_run_on(up_to: Duration) -> String {

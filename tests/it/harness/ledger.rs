@@ -102,8 +102,8 @@ const ROLES: [(&str, &[usize]); 6] = [
     ("outage", &[1, 2]),
     ("db-watched", &[1]),
 ];
-/// For so long what comes back counts as the bot's own doing.
-const STILL_OURS: i64 = 70;
+/// For so long what comes back may count as the bot's own doing: until a sweep has not found it.
+const STILL_OURS: i64 = 20;
 
 /// Something that can be had: one of two people a permission set, or the IAM user the membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -42,7 +42,7 @@ fn commands_are_the_same_wherever_they_are_named() {
 
 /// What each method of the Web API needs, by Slack's reference of its methods.
 #[rustfmt::skip] // a table
-const SCOPES: [(&str, &[&str]); 8] = [
+const SCOPES: [(&str, &[&str]); 10] = [
     ("auth.test",              &[]),
     ("chat.postEphemeral",     &["chat:write"]),
     ("chat.postMessage",       &["chat:write"]),
@@ -51,6 +51,8 @@ const SCOPES: [(&str, &[&str]); 8] = [
     ("conversations.open",     &["im:write"]),
     ("usergroups.users.list",  &["usergroups:read"]),
     ("users.info",             &["users:read", "users:read.email"]),
+    ("views.open",             &[]),
+    ("views.publish",          &[]),
 ];
 
 #[test]

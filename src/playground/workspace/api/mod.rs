@@ -122,6 +122,18 @@ impl Attempt {
                 _ = self.work(work, Some(fault));
                 server_error()
             }
+            Some(fault @ Fault::Unreachable) => {
+                self.record(CallOutcome::Failed(fault));
+                self.wire.cut();
+                server_error()
+            }
+            Some(Fault::Slow(time)) => {
+                tokio::select! {
+                    () = tokio::time::sleep(time) => {}
+                    _ = cleared.changed() => {}
+                }
+                answer(self.work(work, None))
+            }
             Some(fault @ Fault::Hang) => {
                 self.record(CallOutcome::Failed(fault));
                 _ = cleared.changed().await;

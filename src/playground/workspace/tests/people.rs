@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    super::{Answer, Resend, delivery},
+    super::{Answer, Resend, Spot, delivery},
     *,
 };
 
@@ -170,4 +170,21 @@ async fn the_home_tab_is_opened_and_clicked() {
     assert!(ann.home().ends_with("[Approve] [Deny]"));
     ann.clicks_at_home("Deny").await;
     assert_eq!(bot.last_payload()["container"]["type"], "view");
+}
+
+#[tokio::test]
+async fn a_button_that_was_edited_away_in_this_moment_can_still_be_pressed_as_in_slack() {
+    let (workspace, server) = workspace_by(system_clock()).await;
+    let bot = Bot::of(&workspace).await;
+    let buttons = |id: &str| json!([{ "type": "actions", "block_id": id, "elements": [button("Approve", "approve")] }]);
+    let post = json!({ "channel": "C0REQUESTS", "text": "x", "blocks": buttons("first") });
+    let ts = call(&server, "chat.postMessage", post).await["ts"].as_str().unwrap().to_owned();
+    let edit = json!({ "channel": "C0REQUESTS", "ts": ts, "text": "x", "blocks": buttons("second") });
+    call(&server, "chat.update", edit).await;
+    let (ann, spot) = (workspace.person("ann"), Spot::Message { channel: "C0REQUESTS".to_owned(), ts });
+    for block in ["first", "second"] {
+        assert!(ann.presses(&spot, block, "approve").await.is_some());
+        assert_eq!(bot.last_payload()["actions"][0]["block_id"], block);
+    }
+    assert!(ann.presses(&spot, "third", "approve").await.is_none());
 }

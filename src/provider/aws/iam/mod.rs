@@ -61,7 +61,7 @@ impl Provider for AwsIam {
         let receipt = match (kind(&work.target)?, desired) {
             (Kind::Policy(target), Desired::Present { until }) => policy::put(&iam, target, work, *until).await?,
             (Kind::Policy(target), Desired::Absent { .. }) => policy::remove(&iam, target, work).await?,
-            (Kind::Group(target), Desired::Present { .. }) => group::add(&iam, target, work).await?,
+            (Kind::Group(target), Desired::Present { .. }) => return group::add(&iam, target, work).await,
             (Kind::Group(target), Desired::Absent { .. }) => group::remove(&iam, target, work).await?,
         };
         Ok(Progress::Done { receipt, tidy_at: None })
@@ -75,12 +75,17 @@ impl Provider for AwsIam {
         inventory::take(&self.revoker.client().await, target).await
     }
 
+    /// A list of policies has only their names.
+    fn looks_closer(&self, target: &Target) -> bool {
+        matches!(kind(target), Ok(Kind::Policy(_)))
+    }
+
     /// A policy carries its grant's id in its name. A membership that was there before was never given.
     fn made(&self, target: &Target, receipt: &Receipt) -> Made {
         match kind(target) {
             Ok(Kind::Policy(_)) => Made::Marked,
-            Ok(Kind::Group(_)) if group::was_absent_before(receipt) => Made::Confirmed,
-            Ok(Kind::Group(_)) | Err(_) => Made::Nothing,
+            Ok(Kind::Group(_)) => group::made(receipt),
+            Err(_) => Made::Nothing,
         }
     }
 

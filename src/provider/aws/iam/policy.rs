@@ -56,13 +56,14 @@ pub(super) async fn resolve(iam: &Client, target: &AwsIamPolicy, work: &Work) ->
     Ok(work.receipt.clone())
 }
 
-/// A policy that opens nothing any more although its grant runs on is as good as none: it is to be written again.
+/// What does not say what was written last is as good as none: somebody has changed it, or an earlier write came late. It
+/// is to be written again.
 pub(super) async fn observe(iam: &Client, target: &AwsIamPolicy, work: &Work) -> Result<Observed, ProviderError> {
-    let Some(document) = read(iam, target, work.grant).await? else { return Ok(Observed::Absent) };
-    let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= work.now);
+    let Some(found) = read(iam, target, work.grant).await? else { return Ok(Observed::Absent) };
     let noted = work.receipt.0.get(UNTIL).and_then(|until| until.parse().ok());
-    let is_dead_too_soon = is_over(iam_policy::end_of(&document)) && noted.is_some() && !is_over(noted);
-    Ok(if is_dead_too_soon { Observed::Absent } else { Observed::Present })
+    let written = noted.and_then(|until| iam_policy::ending(&target.policy, until).ok());
+    let is_changed = written.is_some_and(|written| !iam_policy::are_same(&written, &found));
+    Ok(if is_changed { Observed::Absent } else { Observed::Present })
 }
 
 /// The policy as AWS has it.
@@ -108,20 +109,29 @@ pub(super) async fn put(
     Ok(receipt)
 }
 
-/// That the policy is not there, or that the user or role is gone, is success.
+/// That the policy is not there, or that the user or role is gone, is success, also where the bot may look and not remove:
+/// somebody may have done it by hand.
 pub(super) async fn remove(iam: &Client, target: &AwsIamPolicy, work: &Work) -> Result<Receipt, ProviderError> {
-    let (subject, name) = (target.on.to_string(), name_of(work.grant));
+    if let Err(error) = delete(iam, target, work.grant).await
+        && !(error.kind.is_final() && read(iam, target, work.grant).await == Ok(None))
+    {
+        return Err(error);
+    }
+    Ok(work.receipt.clone())
+}
+
+async fn delete(iam: &Client, target: &AwsIamPolicy, grant: GrantId) -> Result<(), ProviderError> {
+    let (subject, name) = (target.on.to_string(), name_of(grant));
     match &target.on {
         IamPrincipal::User(user) => {
             let request = iam.delete_user_policy().user_name(user).policy_name(name);
-            call_if_there(Operation::DeleteUserPolicy, &subject, request.send()).await.map(drop)?;
+            call_if_there(Operation::DeleteUserPolicy, &subject, request.send()).await.map(drop)
         }
         IamPrincipal::Role(role) => {
             let request = iam.delete_role_policy().role_name(role).policy_name(name);
-            call_if_there(Operation::DeleteRolePolicy, &subject, request.send()).await.map(drop)?;
+            call_if_there(Operation::DeleteRolePolicy, &subject, request.send()).await.map(drop)
         }
     }
-    Ok(work.receipt.clone())
 }
 
 /// IAM gives documents in percent encoding.

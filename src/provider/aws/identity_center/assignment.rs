@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{domain::catalog::AwsIdentityCenter as Target, provider::ProviderError};
 
+/// What stands before the id of a group.
+pub(super) const GROUP: &str = "group ";
+
 /// What AWS knows an assignment by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Assignment {
@@ -79,6 +82,13 @@ impl Assignment {
         format!("permission set {} in account {}", short(&self.permission_set_arn), self.account)
     }
 
+    /// Whether a request of AWS' is about it.
+    fn is_of(&self, request: &Operated) -> bool {
+        request.target_id() == Some(&self.account)
+            && request.permission_set_arn() == Some(&self.permission_set_arn)
+            && request.principal_id() == Some(&self.user_id)
+    }
+
     /// Its name among the writers to its account.
     pub fn writer(&self) -> String {
         format!("{} {}", self.user_id, self.permission_set_arn)
@@ -120,10 +130,11 @@ impl Wire {
         }
     }
 
-    /// Which users have a target's permission set directly, by whomever.
+    /// Which users and groups have a target's permission set, by whomever. A group's name begins with [`GROUP`]: it is none
+    /// of our holders.
     pub async fn assigned(&self, quota: &Quota, instance_arn: &str, target: &Target) -> Result<Vec<String>, Halt> {
         let about = format!("permission set {} in account {}", short(&target.permission_set_arn), target.account);
-        let (mut users, mut next) = (Vec::new(), None);
+        let (mut assigned, mut next) = (Vec::new(), None);
         loop {
             let request = self
                 .reading
@@ -134,12 +145,10 @@ impl Wire {
                 .max_results(100)
                 .set_next_token(next);
             let page = call(quota, Operation::ListAssignments, &about, request.send()).await?;
-            let is_user = |it: &&AccountAssignment| it.principal_type() == Some(&PrincipalType::User);
-            let direct = page.account_assignments().iter().filter(is_user);
-            users.extend(direct.filter_map(AccountAssignment::principal_id).map(str::to_owned));
+            assigned.extend(page.account_assignments().iter().filter_map(principal));
             next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if next.is_none() {
-                return Ok(users);
+                return Ok(assigned);
             }
         }
     }
@@ -193,15 +202,7 @@ impl Wire {
     pub async fn poll(&self, quota: &Quota, it: &Assignment, request: &Request) -> Result<Status, Halt> {
         let asked = match request {
             Request::Create(id) => self.creation(quota, it, id).await.map(|(_, status)| status),
-            Request::Delete(id) => {
-                let request = self
-                    .reading
-                    .describe_account_assignment_deletion_status()
-                    .instance_arn(&it.instance_arn)
-                    .account_assignment_deletion_request_id(id);
-                let answer = call(quota, Operation::DeletionStatus, &it.words(), request.send()).await;
-                answer.map(|answer| read(answer.account_assignment_deletion_status()).1)
-            }
+            Request::Delete(id) => self.deletion(quota, it, id).await.map(|(_, status)| status),
             Request::Provision(id) => {
                 let request = self
                     .reading
@@ -243,6 +244,39 @@ impl Wire {
         Ok(None)
     }
 
+    /// The same for taking it away.
+    pub async fn find_deletion(&self, quota: &Quota, it: &Assignment) -> Result<Option<String>, Halt> {
+        let filter = OperationStatusFilter::builder().status(StatusValues::InProgress).build();
+        let request = self
+            .reading
+            .list_account_assignment_deletion_status()
+            .instance_arn(&it.instance_arn)
+            .max_results(100)
+            .filter(filter);
+        let page = call(quota, Operation::ListDeletions, &it.words(), request.send()).await?;
+        for id in page.account_assignments_deletion_status().iter().filter_map(|one| one.request_id()) {
+            match self.deletion(quota, it, id).await {
+                Ok((true, Status::Running)) => return Ok(Some(id.to_owned())),
+                Ok(_) => {}
+                Err(halt) if halt.is_not_found() => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(None)
+    }
+
+    /// How far a deletion is, and whether it is of this assignment.
+    async fn deletion(&self, quota: &Quota, it: &Assignment, id: &str) -> Result<(bool, Status), Halt> {
+        let request = self
+            .reading
+            .describe_account_assignment_deletion_status()
+            .instance_arn(&it.instance_arn)
+            .account_assignment_deletion_request_id(id);
+        let answer = call(quota, Operation::DeletionStatus, &it.words(), request.send()).await?;
+        let status = answer.account_assignment_deletion_status();
+        Ok((status.is_some_and(|status| it.is_of(status)), read(status).1))
+    }
+
     /// How far a creation is, and whether it is of this assignment.
     async fn creation(&self, quota: &Quota, it: &Assignment, id: &str) -> Result<(bool, Status), Halt> {
         let request = self
@@ -252,13 +286,14 @@ impl Wire {
             .account_assignment_creation_request_id(id);
         let answer = call(quota, Operation::CreationStatus, &it.words(), request.send()).await?;
         let status = answer.account_assignment_creation_status();
-        let is_it = status.is_some_and(|status| {
-            status.target_id() == Some(&it.account)
-                && status.permission_set_arn() == Some(&it.permission_set_arn)
-                && status.principal_id() == Some(&it.user_id)
-        });
-        Ok((is_it, read(status).1))
+        Ok((status.is_some_and(|status| it.is_of(status)), read(status).1))
     }
+}
+
+fn principal(it: &AccountAssignment) -> Option<String> {
+    let id = it.principal_id()?;
+    let is_group = it.principal_type() == Some(&PrincipalType::Group);
+    Some(if is_group { format!("{GROUP}{id}") } else { id.to_owned() })
 }
 
 fn read(operated: Option<&Operated>) -> (String, Status) {

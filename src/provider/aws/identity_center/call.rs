@@ -21,6 +21,7 @@ pub(super) enum Operation {
     CreationStatus,
     DeletionStatus,
     ListCreations,
+    ListDeletions,
     GetInlinePolicy,
     PutInlinePolicy,
     DeleteInlinePolicy,
@@ -49,6 +50,7 @@ impl Operation {
             Self::CreationStatus => "sso:DescribeAccountAssignmentCreationStatus",
             Self::DeletionStatus => "sso:DescribeAccountAssignmentDeletionStatus",
             Self::ListCreations => "sso:ListAccountAssignmentCreationStatus",
+            Self::ListDeletions => "sso:ListAccountAssignmentDeletionStatus",
             Self::GetInlinePolicy => "sso:GetInlinePolicyForPermissionSet",
             Self::PutInlinePolicy => "sso:PutInlinePolicyToPermissionSet",
             Self::DeleteInlinePolicy => "sso:DeleteInlinePolicyFromPermissionSet",
@@ -75,6 +77,7 @@ impl Operation {
             | Self::CreationStatus
             | Self::DeletionStatus
             | Self::ListCreations
+            | Self::ListDeletions
             | Self::GetInlinePolicy
             | Self::ProvisioningStatus
             | Self::ListAccounts

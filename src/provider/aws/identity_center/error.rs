@@ -82,6 +82,7 @@ fn denied(operation: Operation, about: &str, answer: &Answer) -> String {
         | Operation::CreationStatus
         | Operation::DeletionStatus
         | Operation::ListCreations
+        | Operation::ListDeletions
         | Operation::GetInlinePolicy
         | Operation::ProvisioningStatus => "aws.region must be Identity Center's home region",
     };
@@ -94,7 +95,8 @@ fn not_found(operation: Operation, about: &str) -> String {
         Operation::CreationStatus
         | Operation::DeletionStatus
         | Operation::ProvisioningStatus
-        | Operation::ListCreations => {
+        | Operation::ListCreations
+        | Operation::ListDeletions => {
             format!("AWS no longer knows the request about {about}")
         }
         Operation::GetUserId => format!("there is no {about}"),

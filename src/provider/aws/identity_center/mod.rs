@@ -18,16 +18,21 @@ use url::Url;
 
 use self::{
     accounts::Organizations,
-    assignment::{Assignment, Seen, Wire},
+    assignment::{Assignment, GROUP, Seen, Wire},
     call::{Halt, OWN_PACE},
     error::refused,
     facts::Facts,
     notes::Notes,
     quota::Change,
+    repeating::Paced,
+    standing::Standing,
 };
 use super::{Tuning, load};
 use crate::{
-    domain::catalog::{AwsIdentityCenter as PermissionSetTarget, Target},
+    domain::{
+        catalog::{AwsIdentityCenter as PermissionSetTarget, Target},
+        ids::GrantId,
+    },
     provider::{Credentials, Desired, Live, Made, Observed, Progress, Provider, ProviderError, Receipt, Work},
 };
 
@@ -42,6 +47,8 @@ mod granting;
 mod notes;
 mod quota;
 mod removing;
+mod repeating;
+mod standing;
 
 pub use facts::Instance;
 pub use quota::{Limits, Quota};
@@ -69,7 +76,8 @@ pub struct IdentityCenter {
     facts: Facts,
     organizations: Organizations,
     quota: Arc<Quota>,
-    known: Mutex<HashMap<Assignment, (Known, Timestamp)>>,
+    /// By assignment and the grant that it is for: what one asks says nothing about what another one has asked for.
+    known: Mutex<HashMap<(Assignment, GrantId), (Known, Timestamp)>>,
 }
 
 /// What this process knows of an assignment that the receipt does not say.
@@ -91,6 +99,10 @@ impl IdentityCenter {
     /// When there is no way to speak TLS.
     pub async fn connect(settings: Settings, tuning: Tuning) -> Result<Self, super::SetUpError> {
         let config = load(&settings.region, settings.endpoint_url.as_ref(), &tuning).await;
+        let config = match config.http_client() {
+            Some(client) => config.to_builder().http_client(Paced::new(client, tuning.quota.clone())).build(),
+            None => config,
+        };
         let reading = aws_sdk_ssoadmin::Client::new(&config);
         let once = aws_sdk_ssoadmin::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
         let people = aws_sdk_identitystore::Client::new(&config);
@@ -114,12 +126,26 @@ impl IdentityCenter {
         self.organizations.accounts_of(unit, now).await
     }
 
-    async fn find_out(&self, work: &Work) -> Result<Notes, Halt> {
+    /// A turn that was waited for is given up with the wish.
+    fn let_go(&self, work: &Work) {
+        let (own, all) = (Notes::read(&work.receipt), Notes::of(work));
+        if all.request.is_none()
+            && let Ok(target) = target_of(work)
+            && let Ok(it) = Assignment::of(target, &own)
+        {
+            self.quota.done(&it.account, &it.writer());
+        }
+    }
+
+    /// `standing` is what the holder has already, where that is known.
+    async fn find_out(&self, work: &Work, standing: Option<&Standing>) -> Result<Notes, Halt> {
         let target = target_of(work)?;
         if target.account.len() != 12 || !target.account.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(refused(format!("{} is not the id of an account: report this", target.account)).into());
         }
         let mut notes = Notes::of(work);
+        // what was taken away and is wanted again is not gone any more once it is asked for
+        notes.removed_at = None;
         let instance = match notes.instance.take() {
             Some(instance) => instance,
             None => self.facts.instance(&self.quota).await?.clone(),
@@ -128,17 +154,18 @@ impl IdentityCenter {
             Some(user) => user,
             None => self.user(work, &instance).await?,
         };
+        let is_first = notes.session.is_none();
         if notes.session.is_none() {
             let session = self.facts.session(&self.quota, &instance.arn, &target.permission_set_arn, work.now).await?;
             notes.session = Some(session);
         }
         (notes.instance, notes.user_id) = (Some(instance), Some(user));
         if !notes.ours {
-            self.look_for_standing(work, target, &mut notes).await?;
+            self.look_for_standing(work, (target, is_first), &mut notes, standing).await?;
         } else if notes.created.is_none() && notes.request.is_none() {
             // AWS may be asked again in a moment; what became of the last time is not known unless it was refused
             let it = Assignment::of(target, &notes)?;
-            if self.known(&it, work.now).is_none() {
+            if self.known(work, &it).is_none() {
                 notes.unheard_at = notes.intended_at;
             }
             notes.intended_at = Some(work.now);
@@ -165,18 +192,25 @@ impl IdentityCenter {
     async fn look_for_standing(
         &self,
         work: &Work,
-        target: &PermissionSetTarget,
+        (target, is_first): (&PermissionSetTarget, bool),
         notes: &mut Notes,
+        standing: Option<&Standing>,
     ) -> Result<(), Halt> {
         let it = Assignment::of(target, notes)?;
-        if !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
+        let known = standing.and_then(|standing| standing.of(&it));
+        let is_looked_at = is_first || known.is_some();
+        if !is_looked_at && !self.quota.is_free(&it.account, &it.writer(), Change::Create, work.now) {
             // it would have to be looked for again when our turn comes
             return Ok(());
         }
-        let how = match self.wire.look(&self.quota, &it).await? {
+        let seen = match known {
+            Some(seen) => seen,
+            None => self.wire.look(&self.quota, &it).await?,
+        };
+        let how = match seen {
             Seen::Absent => {
                 (notes.ours, notes.intended_at, notes.created) = (true, Some(work.now), None);
-                self.know(&it, Known::Absent, work.now);
+                self.know(work, &it, Known::Absent);
                 return Ok(());
             }
             Seen::Assigned => "",
@@ -190,29 +224,29 @@ impl IdentityCenter {
         .into())
     }
 
-    fn know(&self, it: &Assignment, known: Known, now: Timestamp) {
+    fn know(&self, work: &Work, it: &Assignment, known: Known) {
         let mut all = self.all_known();
-        all.retain(|_, (_, since)| now.duration_since(*since) < REFUSAL_LASTS);
-        all.insert(it.clone(), (known, now));
+        all.retain(|_, (_, since)| work.now.duration_since(*since) < REFUSAL_LASTS);
+        all.insert((it.clone(), work.grant), (known, work.now));
     }
 
-    fn known(&self, it: &Assignment, now: Timestamp) -> Option<Known> {
-        let (known, since) = self.all_known().get(it).copied()?;
+    fn known(&self, work: &Work, it: &Assignment) -> Option<Known> {
+        let (known, since) = self.all_known().get(&(it.clone(), work.grant)).copied()?;
         let lasts = match known {
             Known::Absent => SIGHT_LASTS,
             Known::NothingSent => REFUSAL_LASTS,
         };
-        (now.duration_since(since) < lasts).then_some(known)
+        (work.now.duration_since(since) < lasts).then_some(known)
     }
 
     /// What is known counts once: after the next call it may be so no more.
-    fn take_known(&self, it: &Assignment, now: Timestamp) -> Option<Known> {
-        let known = self.known(it, now);
-        self.all_known().remove(it);
+    fn take_known(&self, work: &Work, it: &Assignment) -> Option<Known> {
+        let known = self.known(work, it);
+        self.all_known().remove(&(it.clone(), work.grant));
         known
     }
 
-    fn all_known(&self) -> MutexGuard<'_, HashMap<Assignment, (Known, Timestamp)>> {
+    fn all_known(&self) -> MutexGuard<'_, HashMap<(Assignment, GrantId), (Known, Timestamp)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,7 +269,17 @@ impl Provider for IdentityCenter {
     }
 
     async fn resolve(&self, work: &Work) -> Result<Receipt, ProviderError> {
-        Ok(self.find_out(work).await?.receipt())
+        match self.find_out(work, None).await {
+            Ok(notes) => Ok(notes.receipt()),
+            Err(halt) => {
+                self.let_go(work);
+                Err(halt.into())
+            }
+        }
+    }
+
+    async fn resolve_all(&self, work: &[Work]) -> Result<Vec<Receipt>, ProviderError> {
+        Ok(self.find_out_all(work).await?.iter().map(Notes::receipt).collect())
     }
 
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError> {
@@ -244,6 +288,16 @@ impl Provider for IdentityCenter {
             Seen::Assigned => Observed::Present,
             Seen::Absent | Seen::ThroughGroup => Observed::Absent,
         })
+    }
+
+    /// That AWS is about to be asked: whether it heard of it cannot be known after a crash.
+    fn removing(&self, work: &Work) -> Receipt {
+        let mut notes = Notes::of(work);
+        if !notes.ours || notes.request.is_some() || notes.removed_at.is_some() {
+            return Receipt::default();
+        }
+        notes.about_to_delete(work.now);
+        notes.deletes()
     }
 
     async fn apply(&self, work: &Work, desired: &Desired) -> Result<Progress, ProviderError> {
@@ -262,8 +316,14 @@ impl Provider for IdentityCenter {
         }
     }
 
-    /// Who is assigned directly, by whomever: one call for an account and permission set, or one for each hundred of the
-    /// people assigned there.
+    /// Users are known by their ids alone.
+    fn who(&self, live: &Live) -> String {
+        let who = &live.principal;
+        if who.starts_with(GROUP) { who.clone() } else { format!("user {who}") }
+    }
+
+    /// Which people and groups are assigned, by whomever: one call for an account and permission set, or one for each hundred of
+    /// those assigned there.
     async fn inventory(&self, target: &Target) -> Result<Vec<Live>, ProviderError> {
         let target = assignable(target)?;
         let instance = self.facts.instance(&self.quota).await?;

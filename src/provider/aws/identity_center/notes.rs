@@ -20,6 +20,10 @@ const UNHEARD_AT: &str = "unheard_at";
 const CREATED: &str = "create_request_id";
 const REQUEST: &str = "request";
 const POLLS: &str = "polls";
+const CREATIONS_FAILED: &str = "creations_failed";
+const DELETING_AT: &str = "deleting_at";
+const DELETE_UNHEARD_AT: &str = "delete_unheard_at";
+const SAID_GONE_AT: &str = "said_gone_at";
 const REMOVED_AT: &str = "removed_at";
 const CUT_OFF_UNTIL: &str = "cut_off_until";
 
@@ -59,8 +63,17 @@ pub(super) struct Notes {
     pub request: Option<Request>,
     /// How often we have asked how far that is.
     pub polls: u32,
-    /// How often AWS has failed at it.
+    /// How often in a row AWS has failed at it, whichever way.
     pub failures: u32,
+    /// How often in a row a creation that AWS had taken on came to nothing.
+    pub creations_failed: u32,
+    /// When it was last written down that AWS is about to be asked to take it away. AWS has answered since where this says
+    /// nothing.
+    pub deleting_at: Option<Timestamp>,
+    /// The same of an earlier time, when AWS was asked and its answer never came.
+    pub delete_unheard_at: Option<Timestamp>,
+    /// When AWS last said that it was taken away, and still listed it.
+    pub said_gone_at: Option<Timestamp>,
     /// When the assignment was seen to be gone.
     pub removed_at: Option<Timestamp>,
     /// Until when the permission set's policy has a statement that cuts off the holder's sessions.
@@ -82,6 +95,9 @@ impl Notes {
             // what came of an earlier creation says nothing about one of its own
             notes.created = notes.created.or(other.created.filter(|_| !has_asked_itself));
             notes.request = notes.request.or(other.request);
+            notes.deleting_at = notes.deleting_at.max(other.deleting_at);
+            notes.delete_unheard_at = notes.delete_unheard_at.max(other.delete_unheard_at);
+            notes.said_gone_at = notes.said_gone_at.max(other.said_gone_at);
             notes.cut_off_until = notes.cut_off_until.max(other.cut_off_until);
         }
         notes
@@ -104,6 +120,10 @@ impl Notes {
             request: text(REQUEST).as_deref().and_then(Request::parse),
             polls: count(POLLS),
             failures: count(FAILURES),
+            creations_failed: count(CREATIONS_FAILED),
+            deleting_at: time(DELETING_AT),
+            delete_unheard_at: time(DELETE_UNHEARD_AT),
+            said_gone_at: time(SAID_GONE_AT),
             removed_at: time(REMOVED_AT),
             cut_off_until: time(CUT_OFF_UNTIL),
         }
@@ -125,24 +145,60 @@ impl Notes {
             (REQUEST, self.request.as_ref().map(Request::text)),
             (POLLS, count(self.polls)),
             (FAILURES, count(self.failures)),
+            (CREATIONS_FAILED, count(self.creations_failed)),
+            (DELETING_AT, time(self.deleting_at)),
+            (DELETE_UNHEARD_AT, time(self.delete_unheard_at)),
+            (SAID_GONE_AT, time(self.said_gone_at)),
             (REMOVED_AT, time(self.removed_at)),
             (CUT_OFF_UNTIL, time(self.cut_off_until)),
         ];
         Receipt(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.unwrap_or_default())).collect())
     }
 
+    /// Of all that, only when AWS was asked to take it away.
+    pub fn deletes(&self) -> Receipt {
+        let is_of_deletes = |(key, _): &(String, String)| [DELETING_AT, DELETE_UNHEARD_AT].contains(&key.as_str());
+        Receipt(self.receipt().0.into_iter().filter(is_of_deletes).collect())
+    }
+
     /// What it says of our part in an assignment that is over.
     pub fn made(&self) -> Made {
-        match (self.created.is_some() || self.ours, self.intended_at) {
-            (true, _) => Made::Confirmed,
-            (false, Some(_)) => Made::Perhaps,
-            (false, None) => Made::Nothing,
+        match (self.created.is_some() || self.ours, self.intended_at, self.unheard_at) {
+            // a call that nothing was heard of may come true after all is over
+            (_, _, Some(_)) | (false, Some(_), None) => Made::Perhaps,
+            (true, _, None) => Made::Confirmed,
+            (false, None, None) => Made::Nothing,
         }
     }
 
     /// AWS was not asked for it after all: what comes to be there meanwhile is somebody else's.
     pub fn not_asked(&mut self) {
         (self.ours, self.intended_at) = (false, None);
+    }
+
+    /// AWS has said that it did not make it. Unless an earlier call may still come true, nothing is of our making, and what
+    /// comes to be there is somebody else's.
+    pub fn nothing_made(&mut self) {
+        self.created = None;
+        if self.unheard_at.is_none() {
+            self.not_asked();
+        }
+    }
+
+    /// AWS is about to be asked to take it away; whether it heard of an earlier time is not known if nothing says so.
+    pub fn about_to_delete(&mut self, now: Timestamp) {
+        self.delete_unheard_at = self.deleting_at.or(self.delete_unheard_at);
+        self.deleting_at = Some(now);
+    }
+
+    /// When AWS was last asked to take it away without having answered.
+    pub fn delete_unheard(&self) -> Option<Timestamp> {
+        self.deleting_at.max(self.delete_unheard_at)
+    }
+
+    /// No call to take it away can come true any more of which we know nothing.
+    pub fn deletes_are_over(&mut self) {
+        (self.deleting_at, self.delete_unheard_at) = (None, None);
     }
 
     /// To be asked about again: after 1 s, 2 s, 4 s, 8 s, and then every 15 s.
@@ -162,6 +218,7 @@ impl Notes {
     pub fn reclaimed(mut self) -> Self {
         self.settled();
         (self.ours, self.removed_at, self.failures) = (true, None, 0);
+        self.deletes_are_over();
         self.found();
         self
     }
@@ -215,6 +272,12 @@ mod tests {
         let mut other_way = notes.clone();
         other_way.not_asked();
         assert_eq!(other_way.made(), Made::Nothing, "somebody else was quicker");
+        let mut failed = Notes { created: Some("r".into()), ..notes.clone() };
+        failed.nothing_made();
+        assert_eq!(failed.made(), Made::Nothing, "AWS said that it made nothing");
+        failed = Notes { created: Some("r".into()), unheard_at: notes.intended_at, ..notes.clone() };
+        failed.nothing_made();
+        assert_eq!(failed.made(), Made::Perhaps, "an earlier call may have");
         notes.ours = false;
         assert_eq!(notes.made(), Made::Perhaps, "taken back without an answer");
         (notes.created, notes.removed_at, notes.failures) = (Some("r".into()), Some(Timestamp::UNIX_EPOCH), 3);
@@ -224,6 +287,23 @@ mod tests {
         Notes::read(&Receipt(receipt.clone())).reclaimed().receipt().add_to(&mut receipt);
         let again = Notes::read(&Receipt(receipt));
         assert!(again.ours && again.removed_at.is_none() && again.failures == 0 && again.created.is_some());
+    }
+
+    #[test]
+    fn a_delete_that_nothing_was_heard_of_is_remembered_beside_the_next() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut notes = Notes::default();
+        notes.about_to_delete(at(1));
+        assert_eq!((notes.deleting_at, notes.delete_unheard_at), (Some(at(1)), None));
+        notes.about_to_delete(at(5));
+        assert_eq!((notes.deleting_at, notes.delete_unheard_at), (Some(at(5)), Some(at(1))));
+        // the second one is answered
+        notes.deleting_at = None;
+        assert_eq!(notes.delete_unheard(), Some(at(1)));
+        notes.about_to_delete(at(9));
+        assert_eq!((notes.deleting_at, notes.delete_unheard_at), (Some(at(9)), Some(at(1))));
+        notes.deletes_are_over();
+        assert_eq!(notes.delete_unheard(), None);
     }
 
     #[test]
@@ -240,6 +320,10 @@ mod tests {
             request: None,
             polls: 3,
             failures: 0,
+            creations_failed: 1,
+            deleting_at: Some(at),
+            delete_unheard_at: Some(at),
+            said_gone_at: Some(at),
             removed_at: None,
             cut_off_until: Some(at),
         };
@@ -247,6 +331,7 @@ mod tests {
         notes.failures = 2;
         let again = Notes::read(&notes.receipt());
         assert_eq!(again.receipt(), notes.receipt());
+        assert_eq!((again.creations_failed, again.said_gone_at), (1, Some(at)));
         assert_eq!(again.request, Some(Request::Delete("r:1".into())));
         notes.settled();
         assert_eq!(notes.receipt().0[REQUEST], "", "an empty value forgets");

@@ -123,6 +123,13 @@ impl Quota {
         Ok(())
     }
 
+    /// Waits for a place for what cannot be put off, however long that takes.
+    pub(super) async fn place(&self) {
+        while let Err(wait) = self.call().await {
+            self.timer.wait(wait.saturating_sub(PATIENCE)).await;
+        }
+    }
+
     /// Takes the turn to change the account, or says when to ask again. Who has it keeps it until [`Quota::done`].
     pub(super) fn turn(&self, account: &str, writer: &str, change: Change, now: Timestamp) -> Result<(), Timestamp> {
         let mut changes = self.changes();

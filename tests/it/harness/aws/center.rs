@@ -80,6 +80,14 @@ impl Center {
         self.desk().slow.clear();
     }
 
+    /// Requests of one kind that are as far as the question wants, as little as AWS tells of each.
+    fn list(&self, action: &str, question: &Value) -> Vec<Value> {
+        let desk = self.desk();
+        let all = desk.requests.iter().filter(|(_, it)| it.action == action).map(|(id, it)| it.shown(id));
+        let wanted = all.filter(|it| it["Status"] == question["Filter"]["Status"]);
+        wanted.map(|it| json!({ "RequestId": it["RequestId"], "Status": it["Status"] })).collect()
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,14 +116,10 @@ impl Shared {
                 self.status("ProvisionPermissionSetRequestId", "PermissionSetProvisioningStatus", headers, body).await
             }
             "ListAccountAssignmentCreationStatus" => {
-                let wanted = &body["Filter"]["Status"];
-                let desk = self.center.desk();
-                let creations = desk.requests.iter().filter(|(_, it)| it.action == "CreateAccountAssignment");
-                let shown: Vec<_> =
-                    creations.map(|(id, it)| it.shown(id)).filter(|it| it["Status"] == *wanted).collect();
-                let shown: Vec<_> =
-                    shown.iter().map(|it| json!({ "RequestId": it["RequestId"], "Status": it["Status"] })).collect();
-                (200, json!({ "AccountAssignmentsCreationStatus": shown }))
+                (200, json!({ "AccountAssignmentsCreationStatus": self.center.list("CreateAccountAssignment", body) }))
+            }
+            "ListAccountAssignmentDeletionStatus" => {
+                (200, json!({ "AccountAssignmentsDeletionStatus": self.center.list("DeleteAccountAssignment", body) }))
             }
             _ => self.ask_moto(None, headers, body).await,
         }

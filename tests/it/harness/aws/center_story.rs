@@ -115,7 +115,7 @@ impl Story {
         found.add_to(&mut access.work.receipt.0);
         let until = self.clock.now() + SignedDuration::from_mins(30);
         let progress = self.aws.apply(&access.work, &Desired::Present { until }).await?;
-        Ok(access.note(progress))
+        access.note(progress)
     }
 
     /// One run of the job towards there being none.
@@ -123,8 +123,9 @@ impl Story {
         access.work.now = self.clock.now();
         access.work.holder.email = None;
         let desired = Desired::Absent { planned_end: self.clock.now(), sessions_until: None, early: false };
+        self.aws.removing(&access.work).add_to(&mut access.work.receipt.0);
         let progress = self.aws.apply(&access.work, &desired).await?;
-        Ok(access.note(progress))
+        access.note(progress)
     }
 
     /// Runs the job until it is done, at the times it asks for.
@@ -133,6 +134,7 @@ impl Story {
             match self.begin(access).await? {
                 Progress::Done { .. } => return Ok(()),
                 Progress::LookAgain { at, .. } => self.clock.advance_to(at),
+                Progress::Failed { error, .. } => return Err(error),
             }
         }
         panic!("it is never done: {:?}", access.notes);
@@ -144,6 +146,7 @@ impl Story {
             match self.end(access).await? {
                 Progress::Done { tidy_at, .. } => return Ok(tidy_at),
                 Progress::LookAgain { at, .. } => self.clock.advance_to(at),
+                Progress::Failed { error, .. } => return Err(error),
             }
         }
         panic!("it is never done: {:?}", access.notes);
@@ -171,14 +174,18 @@ impl Access {
         self
     }
 
-    fn note(&mut self, progress: Progress) -> Progress {
+    fn note(&mut self, progress: Progress) -> Result<Progress, ProviderError> {
         match &progress {
             Progress::Done { receipt, .. } => receipt.add_to(&mut self.work.receipt.0),
             Progress::LookAgain { receipt, because, .. } => {
                 receipt.add_to(&mut self.work.receipt.0);
                 self.notes.push(because.clone());
             }
+            Progress::Failed { receipt, error } => {
+                receipt.add_to(&mut self.work.receipt.0);
+                return Err(error.clone());
+            }
         }
-        progress
+        Ok(progress)
     }
 }

@@ -61,6 +61,16 @@ impl Cloud {
         self.admin("sso", "SWBExternalService.CreateAccountAssignment", &assignment).await;
     }
 
+    /// Assigns it to a group, as somebody other than the bot.
+    pub async fn assign_group(&self, account: &str, permission_set: &str, group: &str) {
+        let Instance { arn, .. } = self.identity_center().await;
+        let assignment = json!({
+            "InstanceArn": arn, "TargetId": account, "TargetType": "AWS_ACCOUNT", "PermissionSetArn": permission_set,
+            "PrincipalType": "GROUP", "PrincipalId": group,
+        });
+        self.admin("sso", "SWBExternalService.CreateAccountAssignment", &assignment).await;
+    }
+
     /// Takes it away, as somebody other than the bot.
     pub async fn unassign(&self, account: &str, permission_set: &str, user: &str) {
         let Instance { arn, .. } = self.identity_center().await;

@@ -36,7 +36,7 @@ mod faults;
 mod federation;
 pub mod iam;
 pub mod identity_center;
-mod moto;
+pub mod moto;
 pub mod principals;
 mod proxy;
 mod record;

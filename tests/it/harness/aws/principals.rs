@@ -85,6 +85,12 @@ impl Cloud {
         let iam = self.iam(ACCOUNT).await;
         iam.put_user_policy().user_name(user).policy_name(name).policy_document(document).send().await.unwrap();
     }
+
+    /// Takes a user's policy away, as an administrator may.
+    pub async fn take_policy(&self, user: &str, name: &str) {
+        let iam = self.iam(ACCOUNT).await;
+        iam.delete_user_policy().user_name(user).policy_name(name).send().await.unwrap();
+    }
 }
 
 /// Whether these policies together let somebody do `action` on anything at `at`.

@@ -122,6 +122,6 @@ pub fn ended_early(planned_end: Timestamp, sessions_until: Timestamp) -> Desired
 pub fn tidy_at(progress: &Progress) -> Option<Timestamp> {
     match progress {
         Progress::Done { tidy_at, .. } => *tidy_at,
-        Progress::LookAgain { .. } => panic!("not done: {progress:?}"),
+        Progress::LookAgain { .. } | Progress::Failed { .. } => panic!("not done: {progress:?}"),
     }
 }
