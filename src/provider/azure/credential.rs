@@ -88,7 +88,9 @@ impl SignIn<'_> {
                     credential_options,
                     ..WorkloadIdentityCredentialOptions::default()
                 };
-                WorkloadIdentityCredential::new(Some(options)).map_err(unusable)?
+                WorkloadIdentityCredential::new(Some(options)).map_err(|error| {
+                    SetUpError(format!("{error}: workload-identity wants AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE in the environment"))
+                })?
             }
             Identity::ManagedIdentity { client_id } => {
                 let options = ManagedIdentityCredentialOptions {

@@ -113,7 +113,7 @@ impl Failure {
             Self::NoToken(None) => (
                 ErrorKind::Unavailable,
                 "Entra does not let the bot sign in, and does not say why: the token endpoint cannot be reached, or the \
-                 credential of [azure] is not there"
+                 credential of [azure] is not there (with azure-cli, run `az login`)"
                     .to_owned(),
             ),
             Self::NoAnswer { .. } => (silence, format!("Azure did not answer when asked for {what}; it is tried again")),
