@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 #[path = "../../tests/it/harness/aws/mod.rs"]
-#[expect(dead_code, reason = "the tests use all of it, the benchmark only the record")]
+#[expect(dead_code, unused_imports, reason = "the tests use all of it, the benchmark only the record")]
 mod aws;
 mod azure;
 mod bot;
@@ -22,6 +22,9 @@ mod report;
 mod round;
 mod signed;
 mod story;
+#[path = "../../tests/it/harness/waiting.rs"]
+#[expect(dead_code, reason = "the tests use all of it, the benchmark only what the record needs")]
+mod waiting;
 
 /// How long the benchmark runs.
 #[derive(Clone, Copy)]
