@@ -25,7 +25,6 @@ mod round;
 mod signed;
 mod story;
 #[path = "../../tests/it/harness/waiting.rs"]
-#[expect(dead_code, reason = "the tests use all of it, the benchmark only what the record needs")]
 mod waiting;
 
 /// How long the benchmark runs.

@@ -39,6 +39,17 @@ pub struct Examined {
     pub unknown: Vec<String>,
 }
 
+impl Examined {
+    /// What cannot be found out is a problem where nothing can be, because the bot has no way in.
+    fn not_told(&mut self, what: &str, failure: &Failure, why: &str) {
+        let words = format!("{what}: {why}");
+        match failure {
+            Failure::NoToken(_) | Failure::NoAnswer { .. } => self.problems.push(words),
+            Failure::Garbled | Failure::Answered(_) => self.unknown.push(words),
+        }
+    }
+}
+
 /// The part of a policy that counts for what an administrator assigns, which is what the bot does.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Policy {
@@ -61,7 +72,7 @@ impl Azure {
             Ok(None) => examined.unknown.push("its policy: Azure lists none for it".to_owned()),
             Err(failure) => {
                 let error = failure.of_reading(&format!("the policy of {}", thing.words()));
-                examined.unknown.push(format!("its policy: {}", error.message));
+                examined.not_told("its policy", &failure, &error.message);
             }
         }
         self.permissions(thing, &mut examined).await;
@@ -116,7 +127,7 @@ impl Azure {
                     }
                     Err(failure) => {
                         let error = failure.of_reading(&format!("the bot's permissions at {}", role.scope));
-                        examined.unknown.push(format!("its permissions: {}", error.message));
+                        examined.not_told("its permissions", &failure, &error.message);
                     }
                 }
             }
