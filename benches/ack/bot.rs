@@ -139,6 +139,8 @@ audit_channel = "C0AUDIT"
 [aws]
 region = "eu-west-1"
 endpoint_url = "{}"
+[limits]
+requests_per_person_per_hour = 100000
 "#,
         slack.api_url(),
         cloud.endpoint

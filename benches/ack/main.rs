@@ -1,7 +1,7 @@
 //! What the bot costs: acknowledgements a second beside the barest server that could give them, revocations beside the
 //! barest program that could do them, calls of AWS for one grant, and memory.
 //!
-//! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `api`, `calls` or
+//! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `api`, `calls`, `clicks` or
 //! `revocations` a part of it. The bot has a store of its own on disk and is driven by signed HTTP; nothing is asserted about time, since
 //! machines differ: the figures stand beside each other instead, taken in turns in one run. What was acknowledged must be
 //! in the store, though, and what has ended must be gone.
@@ -14,6 +14,7 @@ mod api;
 mod aws;
 mod bot;
 mod center;
+mod click;
 mod flood;
 mod load;
 mod lookup;
@@ -30,6 +31,8 @@ struct Plan {
     seconds: Duration,
     waiting: usize,
     flood: flood::Plan,
+    /// How often somebody approves what a command waits for.
+    clicks: usize,
 }
 
 const FULL: Plan = Plan {
@@ -37,12 +40,14 @@ const FULL: Plan = Plan {
     seconds: Duration::from_secs(6),
     waiting: 10_000,
     flood: flood::Plan { count: 10_000, paced: Duration::from_secs(40) },
+    clicks: 200,
 };
 const QUICK: Plan = Plan {
     rounds: 1,
     seconds: Duration::from_secs(2),
     waiting: 2_000,
     flood: flood::Plan { count: 1_000, paced: Duration::from_secs(15) },
+    clicks: 20,
 };
 
 fn main() {
@@ -83,6 +88,9 @@ async fn run(plan: Plan, words: &[&str]) {
         // A panic in there says what is missing (moto, as a rule) and leaves the other figures alone.
         report::print_story(tokio::spawn(story::run()).await.ok().as_ref());
         report::print_center(tokio::spawn(center::run()).await.ok().as_ref());
+    }
+    if wanted("clicks") {
+        report::print_click(tokio::spawn(click::run(plan.clicks)).await.ok().as_ref());
     }
     if wanted("revocations") {
         report::print_flood(&flood::run(plan.flood).await);

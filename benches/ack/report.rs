@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     api::Api,
     center::{self, Center},
+    click::Click,
     flood::Flood,
     round::Round,
     story::Story,
@@ -118,6 +119,25 @@ pub fn print_center(center: Option<&Center>) {
     println!("  cold request: {}", cold.request.join(", "));
     println!("  approval: {}", cold.approve.join(", "));
     println!("  revocation: {}", cold.revoke.join(", "));
+}
+
+/// From an approval to the command that waited for it.
+pub fn print_click(click: Option<&Click>) {
+    let Some(Click { times, cloud }) = click else {
+        return println!("from the click to the command: not measured, see above (scripts/bench says what is needed)");
+    };
+    let at = |times: &[Duration], percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    heading(&format!("from the click on Approve to the command, {} times", times.len()), "jit run", "");
+    for percent in [50, 99] {
+        let (whole, aws) = (at(times, percent), 2 * at(cloud, percent));
+        let ours = millis(whole.saturating_sub(aws));
+        alone(
+            &format!("  {percent} in 100 within"),
+            &millis(whole),
+            &format!("({} for two calls of AWS)", millis(aws)),
+        );
+        alone("    without the cloud's time", &ours, "below 150 ms");
+    }
 }
 
 /// Many ends at once.

@@ -24,6 +24,10 @@ pub struct RequestAsk {
     /// The plan that is to be run with it, and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// Whether heartbeats will come. Then the grant also ends when none comes within two minutes of its beginning:
+    /// whoever asked may be gone by then.
+    #[serde(default)]
+    pub heartbeats: bool,
 }
 
 /// A length of time: seconds, or text such as `30m` or `1h30m`.

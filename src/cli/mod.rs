@@ -22,10 +22,22 @@ use crate::{
 
 mod audit;
 mod check;
+mod completions;
+mod creds;
 mod drift;
+mod end;
+mod failure;
 mod grants;
+mod login;
 mod playground;
+mod remote;
+mod request;
+mod roles;
+mod run;
 pub(crate) mod serve;
+mod status;
+mod voice;
+mod waiting;
 
 /// Slack approval bot for time-bound cloud access.
 #[derive(Debug, Parser)]
@@ -35,20 +47,30 @@ pub struct Cli {
     command: Command,
 }
 
+/// Without words of its own: each command's are its help, the first sentence of them stands in the list.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the bot.
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
+    Roles(roles::Roles),
+    Request(request::Request),
+    Cancel(request::Cancel),
+    Status(status::Status),
+    Wait(status::Wait),
+    Run(run::Run),
+    Creds(creds::Creds),
+    Env(creds::Env),
+    Console(creds::Console),
+    Extend(end::Extend),
+    End(end::End),
+    Completions(completions::Completions),
     Serve(serve::Serve),
-    /// Check a configuration and say what is in it; changes nothing.
     Check(check::Check),
-    /// Read and verify the audit trail.
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Compare what the clouds have with what the grants say.
     Drift(drift::Drift),
-    /// List the grants that are not over, and what of them does not move.
     Grants(grants::Grants),
-    /// Try everything on this machine, in a browser: a workspace, clouds and people, all played.
     Playground(playground::Playground),
 }
 
@@ -70,8 +92,8 @@ enum Output {
     Json,
 }
 
-/// Runs a subcommand. Ends with 0 when it did what it is for, 1 when it found something wrong, 2 when it could not be
-/// done.
+/// Runs a subcommand. Those that look after a bot end with 0 when they did what they are for, 1 when they found something
+/// wrong, and 2 when it could not be done. Those that talk to a bot have codes of their own, which their help explains.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -80,6 +102,21 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     runtime.block_on(async {
         match cli.command {
+            Command::Login(login) => login.run().await,
+            Command::Logout(logout) => logout.run().await,
+            Command::Whoami(whoami) => whoami.run().await,
+            Command::Roles(roles) => roles.run().await,
+            Command::Request(request) => request.run().await,
+            Command::Cancel(cancel) => cancel.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Wait(wait) => wait.run().await,
+            Command::Run(run) => Box::pin(run.run()).await,
+            Command::Creds(creds) => creds.run().await,
+            Command::Env(env) => env.run().await,
+            Command::Console(console) => console.run().await,
+            Command::Extend(extend) => extend.run().await,
+            Command::End(end) => end.run().await,
+            Command::Completions(completions) => completions.run(),
             Command::Serve(serve) => serve.run().await,
             Command::Check(check) => check.run(),
             Command::Audit(audit) => audit.run().await,
@@ -94,6 +131,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn say(report: &str) {
     use std::io::Write;
     let _whether_or_not_anybody_reads = std::io::stdout().lock().write_all(report.as_bytes());
+}
+
+/// A value for programs, readable for people too.
+fn json(it: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(it).unwrap_or(serde_json::Value::Null);
+    format!("{value:#}\n")
 }
 
 /// Says why a command could not be done.
@@ -144,4 +187,24 @@ async fn names(tx: &mut Tx, holders: BTreeSet<Principal>) -> Result<Names, Store
 fn colour() -> bool {
     use std::io::IsTerminal;
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn help_says_all_that_a_command_says_of_itself() {
+        let cli = Cli::command();
+        for (name, words) in [("run", "no more heartbeats"), ("drift", "share by leases"), ("login", "keyring")] {
+            let long = cli.find_subcommand(name).unwrap().get_long_about().unwrap().to_string();
+            assert!(long.contains(words), "jit {name} --help: {long}");
+        }
+        for command in cli.get_subcommands() {
+            let about = command.get_about().unwrap().to_string();
+            assert!(about.len() < 110, "{}: the list of commands is no place for this: {about}", command.get_name());
+        }
+    }
 }

@@ -53,8 +53,7 @@ pub trait Provider: Send + Sync {
 
     /// What to note, with the debt, right before the cloud is asked to take the access away: what a crash in between must
     /// not make forgotten.
-    fn removing(&self, work: &Work) -> Receipt {
-        let _nothing_is_to_be_noted = work;
+    fn removing(&self, _work: &Work) -> Receipt {
         Receipt::default()
     }
 
@@ -79,8 +78,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Whether an inventory does not show all that there is to an access: [`Provider::observe`] has to be asked as well.
-    fn looks_closer(&self, target: &Target) -> bool {
-        let _its_list_says_it_all = target;
+    fn looks_closer(&self, _target: &Target) -> bool {
         false
     }
 

@@ -7,7 +7,10 @@ use super::{
     StoreError, Tx,
     row::{changed_one, micros, moment_or_none},
 };
-use crate::domain::{ids::GrantId, principal::Principal};
+use crate::domain::{
+    ids::{GrantId, RequestId},
+    principal::Principal,
+};
 
 /// A call that was answered before.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -108,6 +111,30 @@ impl Tx {
             .execute(&mut *self.conn)
             .await?;
         changed_one(done.rows_affected(), "grant", grant)
+    }
+
+    /// Notes that the process of whoever asks will be heard of.
+    ///
+    /// # Errors
+    /// When there is no such request, or the store fails.
+    pub async fn promise_heartbeats(&mut self, request: RequestId) -> Result<(), StoreError> {
+        let done = sqlx::query("update request set heartbeats = 1 where id = $1")
+            .bind(request.to_string())
+            .execute(&mut *self.conn)
+            .await?;
+        changed_one(done.rows_affected(), "request", request)
+    }
+
+    /// Whether that was said.
+    ///
+    /// # Errors
+    /// When there is no such request, or the store fails.
+    pub async fn heartbeats_are_promised(&mut self, request: RequestId) -> Result<bool, StoreError> {
+        let promised: i64 = sqlx::query_scalar("select heartbeats from request where id = $1")
+            .bind(request.to_string())
+            .fetch_one(&mut *self.conn)
+            .await?;
+        Ok(promised != 0)
     }
 
     /// Nobody could be heard while the bot was down: whoever was heard of before counts as heard of now.

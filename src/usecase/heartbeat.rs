@@ -1,7 +1,8 @@
 //! Hear of the process that uses a grant, and end the grant when it is not heard of any more.
 //!
-//! The first heartbeat arms the switch: a grant that nobody runs anything with is never missed. While the bot is down it
-//! hears nobody, so a start begins the wait anew.
+//! The first heartbeat arms the switch: a grant that nobody runs anything with is never missed. Whoever promises heartbeats
+//! when they ask is missed from the grant's beginning on, because they may be gone before anybody approves. While the bot
+//! is down it hears nobody, so a start begins the wait anew.
 
 use jiff::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::{
     domain::{
         audit::{Actor, Attempt, AttemptRefusal, Fact, Subject},
         grant::{EndCause, Grant, HEARTBEAT},
-        ids::GrantId,
+        ids::{GrantId, RequestId},
         job::Job,
         principal::Principal,
     },
@@ -41,6 +42,26 @@ pub async fn beat(
         tx.enqueue(&Job::WatchHeart(id), env.now + HEARTBEAT).await?;
     }
     Ok(Ok(grant))
+}
+
+/// Notes that whoever asks will be heard of.
+///
+/// # Errors
+/// When the store fails.
+pub async fn promise(tx: &mut Tx, request: RequestId) -> Result<(), StoreError> {
+    tx.promise_heartbeats(request).await
+}
+
+/// A grant has become active: from now on its process is missed, if it was promised.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn expect(tx: &mut Tx, env: &Env, grant: &Grant) -> Result<(), StoreError> {
+    if tx.heartbeats_are_promised(grant.request).await? && tx.heard_at(grant.id).await?.is_none() {
+        tx.set_heard_at(grant.id, env.now).await?;
+        tx.enqueue(&Job::WatchHeart(grant.id), env.now + HEARTBEAT).await?;
+    }
+    Ok(())
 }
 
 /// Ends the grant if its process was not heard of for too long. Answers when to look again, if ever.

@@ -1,6 +1,6 @@
 //! Let a grant follow its accesses: active when all are live, over when all are gone.
 
-use super::Env;
+use super::{Env, heartbeat};
 use crate::{
     domain::{
         access::AccessState,
@@ -25,6 +25,7 @@ pub async fn settle(tx: &mut Tx, env: &Env, id: GrantId) -> Result<(), StoreErro
                 ends_at: grant.ends_at,
             };
             advance(tx, env, &grant, GrantEvent::AllLive { at: env.now }, fact).await?;
+            heartbeat::expect(tx, env, &grant).await?;
         }
         GrantState::Ending { ref cause, .. } if tx.are_all(id, AccessState::Gone).await? => {
             let fact = over(&grant, cause);

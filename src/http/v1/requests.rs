@@ -28,7 +28,7 @@ use crate::{
     },
     http::command::{groups_for, requester_groups},
     store::{StoreError, Tx},
-    usecase::{cancel, list, request, status},
+    usecase::{cancel, heartbeat, list, request, status},
 };
 
 /// How long a reason may be.
@@ -65,6 +65,7 @@ pub(super) async fn ask(
 ) -> Result<Response, Failure> {
     let key = once::key(&headers)?;
     let digest = once::digest("POST /v1/requests", &asked);
+    let heartbeats = asked.heartbeats;
     let ask = checked(asked, &caller)?;
     v1.is_here(&caller).await?;
     let env = v1.app.ctx.env();
@@ -75,7 +76,12 @@ pub(super) async fn ask(
     once::answered(&v1, (who, key, digest), move |tx| {
         Box::pin(async move {
             Ok(match request::request(tx, &env, ask).await? {
-                Ok(made) => Answer::created(&shown::request(tx, made).await?),
+                Ok(made) => {
+                    if heartbeats {
+                        heartbeat::promise(tx, made.id).await?;
+                    }
+                    Answer::created(&shown::request(tx, made).await?)
+                }
                 Err(why) => Answer::failed(&failure::ask(&why)),
             })
         })
@@ -85,7 +91,7 @@ pub(super) async fn ask(
 
 /// What was asked for, if it can mean anything.
 fn checked(asked: RequestAsk, caller: &Caller) -> Result<Ask, Failure> {
-    let RequestAsk { role, duration, reason, plan } = asked;
+    let RequestAsk { role, duration, reason, plan, heartbeats: _ } = asked;
     if role.is_empty() || role.chars().count() > 200 {
         return Err(Failure::invalid("`role` names a role."));
     }

@@ -18,24 +18,25 @@ pub struct Running {
     /// What it printed first that was looked for.
     pub said: String,
     /// Kept open, so that it can go on printing.
-    _lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
     /// Starts it and waits until it prints a line with `sign` in it; the rest of that line is what it said.
     fn start(command: &mut Command, sign: &str) -> Self {
-        let name = format!("{:?}", command.get_program());
+        let name = command.get_program().display().to_string();
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| missing(&name, &error.to_string()));
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut running = Self { child, said: String::new(), lines };
         let mut told = Vec::new();
-        while let Some(Ok(line)) = lines.next() {
+        while let Some(Ok(line)) = running.lines.next() {
             if let Some((_, said)) = line.split_once(sign) {
-                return Self { child, said: said.to_owned(), _lines: lines };
+                running.said = said.to_owned();
+                return running;
             }
             told.push(line);
         }
-        _ = child.kill();
         panic!("{name} ended without `{sign}`: {told:?}");
     }
 }

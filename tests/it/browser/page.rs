@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::driver::{self, Browser, Running};
 
 /// How long to look for something: much longer than it takes, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often.
 const INTERVAL: Duration = Duration::from_millis(40);
 

@@ -4,6 +4,7 @@ mod acting;
 pub mod aws;
 pub mod browser;
 pub mod checks;
+pub mod cli;
 pub mod client;
 mod crash;
 pub mod estate;

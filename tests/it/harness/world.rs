@@ -10,7 +10,7 @@ use std::{
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use jit::{
-    ambient::{Clock, ManualClock, SeededEntropy},
+    ambient::{Clock, ManualClock, SeededEntropy, SystemClock},
     app::{App, Wiring},
     config,
     domain::access::AccessKey,
@@ -22,7 +22,7 @@ use jit::{
     telemetry,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
 
 use super::{aws::Cloud, checks, crash::Fuse};
 
@@ -42,7 +42,9 @@ pub struct World {
     pub expects_copies: bool,
     /// What somebody else gives in this story: it stays when no grant covers it.
     pub standing: BTreeSet<AccessKey>,
-    bot: Option<JoinHandle<()>>,
+    bot: Option<Serving>,
+    /// Whether the bot's connections break when it is killed, as those of a process do.
+    is_apart: bool,
     slack_server: Server,
     dir: TempDir,
     environment: BTreeMap<String, String>,
@@ -131,7 +133,19 @@ impl World {
 
     /// The same, with another patience towards AWS.
     pub async fn tuned(tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
-        let clock = ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap());
+        Self::begun("2026-11-21T12:00:00Z".parse().unwrap(), tuning, edit).await
+    }
+
+    /// A world in which it is as late as on this machine: for stories with programs that have no other clock.
+    pub async fn today(edit: impl FnOnce(String) -> String) -> Self {
+        let mut world = Self::begun(SystemClock.now(), Cloud::tuning(), edit).await;
+        world.is_apart = true;
+        world.restart().await;
+        world
+    }
+
+    async fn begun(at: Timestamp, tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
+        let clock = ManualClock::at(at);
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
         let slack = workspace(Arc::new(clock.clone()));
@@ -143,7 +157,7 @@ impl World {
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
         let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, &tuning, 1).await;
-        let bot = Some(serve(listener, app.clone()));
+        let bot = Some(Serving::begin(listener, app.clone(), false));
         let shown_secrets = Vec::new();
         Self {
             clock,
@@ -156,6 +170,7 @@ impl World {
             expects_copies: false,
             standing: BTreeSet::new(),
             bot,
+            is_apart: false,
             slack_server,
             dir,
             environment,
@@ -252,8 +267,7 @@ impl World {
     /// `kill -9`: nobody answers any more.
     pub async fn kill(&mut self) {
         if let Some(bot) = self.bot.take() {
-            bot.abort();
-            let _ = bot.await;
+            bot.end().await;
         }
         // what the writer was handed is written now or never
         self.app.ctx.store.close().await;
@@ -265,7 +279,7 @@ impl World {
         self.lives += 1;
         let listener = bind_again(self.listen).await;
         self.app = bring_up(&self.config_file(), &self.environment, &self.clock, &self.tuning, self.lives).await;
-        self.bot = Some(serve(listener, self.app.clone()));
+        self.bot = Some(Serving::begin(listener, self.app.clone(), self.is_apart));
     }
 
     pub fn config_file(&self) -> PathBuf {
@@ -374,9 +388,42 @@ async fn bring_up(
     App::start(config, wiring).await.unwrap()
 }
 
-fn serve(listener: TcpListener, app: Arc<App>) -> JoinHandle<()> {
-    let service = http::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() })
+/// The bot's server.
+enum Serving {
+    /// Beside the story.
+    Beside(JoinHandle<()>),
+    /// On threads of its own, with which its connections end.
+    Apart(Option<Runtime>),
+}
+
+impl Serving {
+    fn begin(listener: TcpListener, app: Arc<App>, is_apart: bool) -> Self {
+        let service = http::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+        if !is_apart {
+            return Self::Beside(tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }));
+        }
+        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = listener.into_std().unwrap();
+        threads.spawn(async move { axum::serve(TcpListener::from_std(listener).unwrap(), service).await.unwrap() });
+        Self::Apart(Some(threads))
+    }
+
+    async fn end(mut self) {
+        if let Self::Beside(task) = &mut self {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Self::Apart(threads) = self
+            && let Some(threads) = threads.take()
+        {
+            threads.shutdown_background();
+        }
+    }
 }
 
 /// The address is free as soon as the listener of the life before is dropped.

@@ -11,7 +11,7 @@ use regex::Regex;
 
 use super::{Source, none, root, sources};
 
-const PAPERS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+const PAPERS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/off-static-keys.md"];
 
 /// The code blocks of a paper in one language, without their fences.
 fn blocks<'t>(paper: &'t Source, language: &str) -> Vec<&'t str> {
@@ -92,7 +92,8 @@ fn links_and_files_in_the_papers_exist() {
     for paper in PAPERS.map(Source::read) {
         let hits = links.captures_iter(&paper.text).chain(paths.captures_iter(&paper.text));
         for hit in hits.filter_map(|hit| hit.get(1)).filter(|hit| !hit.as_str().contains("://")) {
-            if !root().join(hit.as_str()).exists() {
+            let beside = root().join(&paper.path).with_file_name(hit.as_str());
+            if !root().join(hit.as_str()).exists() && !beside.exists() {
                 complaints.push(format!("{}: there is no `{}`", paper.place(hit.start()), hit.as_str()));
             }
         }
@@ -141,4 +142,46 @@ fn the_first_configuration_is_in_order() {
     if let Err(problems) = config::check(&file, &ProcessEnvironment, Secrets::MayBeMissing) {
         panic!("README.md:\n{}", problems.render(false));
     }
+}
+
+/// The configuration of the examples, beside what every bot needs.
+#[test]
+fn the_examples_are_in_order() {
+    let readme = Source::read("README.md");
+    let (bot, _roles) = blocks(&readme, "toml")[0].split_once("[[role]]").expect("the first configuration has a role");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jit.toml");
+    std::fs::copy(root().join("examples/trust/jit.toml"), folder.path().join("pipelines.toml")).unwrap();
+    std::fs::write(&file, format!("include = [\"pipelines.toml\"]\n{bot}")).unwrap();
+    if let Err(problems) = config::check(&file, &ProcessEnvironment, Secrets::MayBeMissing) {
+        panic!("examples/trust/jit.toml:\n{}", problems.render(false));
+    }
+    let ours: serde_json::Value = serde_json::from_str(&Source::read("examples/trust/target-role.json").text).unwrap();
+    let told = blocks(&readme, "json").into_iter().find(|document| document.contains("sts:ExternalId")).unwrap();
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    let conditions =
+        |policy: &serde_json::Value| policy["Statement"][0]["Condition"]["ForAllValues:StringEquals"].clone();
+    assert_eq!(conditions(&ours), conditions(&told), "examples/trust/target-role.json and README.md");
+}
+
+#[test]
+fn what_runs_in_pipelines_uses_options_that_there_are() {
+    let cli = Cli::command();
+    let options = Regex::new(r#"(?m)(?:options\+?=\(|set -- (?:"\$@" )?|jit run )(--.*)$"#).unwrap();
+    let option = Regex::new(r"(?:^| )(--[a-z-]+)").unwrap();
+    let mut complaints = Vec::new();
+    let mut seen = 0;
+    for file in ["action.yml", "templates/jit-run.yml", "examples/terraform/gitlab.yml"].map(Source::read) {
+        for line in options.captures_iter(&file.text).filter_map(|hit| hit.get(1)) {
+            let ours = line.as_str().split(" -- ").next().unwrap_or_default();
+            for hit in option.captures_iter(ours).filter_map(|hit| hit.get(1)) {
+                seen += 1;
+                if let Err(why) = follow(&cli, &format!("run {}", hit.as_str())) {
+                    complaints.push(format!("{}: {why}", file.place(line.start())));
+                }
+            }
+        }
+    }
+    assert!(seen >= 10, "{seen} options were found: is this test still looking in the right places?");
+    none(&complaints);
 }

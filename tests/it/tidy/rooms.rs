@@ -9,9 +9,11 @@ const ANY: &[&str] = &["all"];
 
 /// What a room may use of the others. `store` allows all of that room, `job::directory` a part of it.
 #[rustfmt::skip] // a table
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("api",        &[]),
     ("ambient",    &[]),
+    ("client",     &["api", "ambient"]),
+    ("runner",     &["api", "ambient", "client"]),
     ("shutdown",   &[]),
     ("telemetry",  &[]),
     ("domain",     &["ambient::Entropy"]),
@@ -30,16 +32,18 @@ const ROOMS: [(&str, &[&str]); 16] = [
 
 /// Crates that only some rooms know, with what that keeps true. The name of a crate may be the beginning of several.
 #[rustfmt::skip] // a table
-const CRATES: [(&str, &[&str], &str); 12] = [
+const CRATES: [(&str, &[&str], &str); 14] = [
     ("sqlx",           &["store"],                                 "only store knows SQL"),
-    ("aws_",           &["provider"],                              "only provider talks to clouds"),
-    ("reqwest",        &["provider", "identity", "playground"],    "only provider talks to clouds, and identity to issuers"),
+    ("aws_",           &["provider", "client"],                    "only provider talks to clouds, and client proves by AWS who it is"),
+    ("reqwest",        &["provider", "identity", "playground", "client"], "only provider talks to clouds, identity to issuers, client to the API"),
     ("jsonwebtoken",   &["identity"],                              "only identity judges proofs"),
     ("slack_morphism", &["slack", "playground"],                   "only slack knows Slack"),
-    ("axum",           &["http", "cli", "playground"],             "only http answers HTTP"),
+    ("axum",           &["http", "cli", "playground", "runner"],   "only http answers HTTP, and runner the command that it runs"),
     ("maud",           &["http", "playground"],                    "only http writes pages"),
     ("toml",           &["config", "playground"],                   "only config reads TOML, and the playground writes it"),
     ("miette",         &["config"],                                "only config reports problems of configurations"),
+    ("keyring",        &["client"],                                "only client keeps sessions"),
+    ("rustix",         &["runner", "cli"],                         "only runner has to do with processes, and cli asks for the machine's name"),
     ("clap",           &["cli", "main"],                           "only cli knows the command line"),
     ("utoipa",         &["api", "http"],                           "only the API is described"),
     ("rand",           &["ambient"],                               "only ambient has randomness"),

@@ -62,12 +62,9 @@ pub(super) async fn add(iam: &Client, target: &AwsIamGroup, work: &Work) -> Resu
     }
     let request = iam.add_user_to_group().user_name(&target.user).group_name(&target.group);
     let mut receipt = work.receipt.clone();
-    let error = match call(Operation::AddUserToGroup, &subject(target), request.send()).await {
-        Ok(_) => {
-            receipt.0.insert(GIVEN.to_owned(), YES.to_owned());
-            return Ok(Progress::Done { receipt, tidy_at: None });
-        }
-        Err(error) => error,
+    let Err(error) = call(Operation::AddUserToGroup, &subject(target), request.send()).await else {
+        receipt.0.insert(GIVEN.to_owned(), YES.to_owned());
+        return Ok(Progress::Done { receipt, tidy_at: None });
     };
     if error.kind == ErrorKind::Ambiguous {
         receipt.0.insert(UNHEARD.to_owned(), YES.to_owned());

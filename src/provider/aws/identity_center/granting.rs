@@ -28,7 +28,7 @@ impl IdentityCenter {
             match (request, status) {
                 (_, Status::Running) => return Ok(notes.poll_again(work.now, &being_granted(&it))),
                 (Request::Create(_), status @ (Status::Succeeded | Status::Failed(_))) => {
-                    return self.answered(work, notes, &it, status);
+                    return Ok(self.answered(work, notes, &it, status));
                 }
                 // an earlier grant's removal has come to its end, whichever
                 (Request::Delete(_), Status::Succeeded) => {
@@ -118,7 +118,7 @@ impl IdentityCenter {
                 notes.began(Request::Create(id));
                 match status {
                     Status::Running | Status::Forgotten => Ok(notes.poll_again(work.now, &being_granted(it))),
-                    Status::Succeeded | Status::Failed(_) => self.answered(work, notes, it, status),
+                    Status::Succeeded | Status::Failed(_) => Ok(self.answered(work, notes, it, status)),
                 }
             }
             Err(Halt::Pace(wait)) => {
@@ -141,8 +141,8 @@ impl IdentityCenter {
     }
 
     /// AWS has come to an end with the creation.
-    fn answered(&self, work: &Work, mut notes: Notes, it: &Assignment, status: Status) -> Step {
-        let Status::Failed(reason) = status else { return Ok(self.granted(notes, it)) };
+    fn answered(&self, work: &Work, mut notes: Notes, it: &Assignment, status: Status) -> Progress {
+        let Status::Failed(reason) = status else { return self.granted(notes, it) };
         self.quota.done(&it.account, &it.writer());
         self.know(work, it, Known::NothingSent);
         notes.failed();
@@ -152,10 +152,10 @@ impl IdentityCenter {
         if notes.creations_failed >= TRIES || is_final(&reason) {
             notes.creations_failed = 0;
             let error = ProviderError { kind: ErrorKind::Refused, message: words };
-            return Ok(Progress::Failed { error, receipt: notes.receipt() });
+            return Progress::Failed { error, receipt: notes.receipt() };
         }
         let at = work.now + SignedDuration::from_secs(2 << notes.creations_failed);
-        Ok(Progress::LookAgain { at, because: format!("{words}; it is tried again"), receipt: notes.receipt() })
+        Progress::LookAgain { at, because: format!("{words}; it is tried again"), receipt: notes.receipt() }
     }
 
     fn granted(&self, mut notes: Notes, it: &Assignment) -> Progress {

@@ -146,7 +146,7 @@ impl IdentityCenter {
     ) -> Result<Option<Progress>, Halt> {
         let may_be_gone = error.kind.is_final() && creation.is_none();
         if may_be_gone && matches!(self.wire.look(&self.quota, it).await, Ok(Seen::Absent | Seen::ThroughGroup)) {
-            return self.absent(work, notes, it, None);
+            return Ok(self.absent(work, notes, it, None));
         }
         self.quota.done(&it.account, &it.writer());
         notes.failures += 1;
@@ -171,10 +171,10 @@ impl IdentityCenter {
                 let at = work.now + wait_after(notes.failures);
                 Ok(Some(Progress::LookAgain { at, because, receipt: notes.receipt() }))
             }
-            Ok(Seen::Absent | Seen::ThroughGroup) => self.absent(work, notes, it, creation),
+            Ok(Seen::Absent | Seen::ThroughGroup) => Ok(self.absent(work, notes, it, creation)),
             // who is no more in the directory may have no list; the other list then says it
             Err(halt) if halt.is_not_found() && !self.is_listed(work, it).await? => {
-                self.absent(work, notes, it, creation)
+                Ok(self.absent(work, notes, it, creation))
             }
             Err(halt) => Err(halt),
         }
@@ -186,18 +186,12 @@ impl IdentityCenter {
     }
 
     /// It is not there: it is gone, unless a call of which nothing was heard may still come true.
-    fn absent(
-        &self,
-        work: &Work,
-        notes: &mut Notes,
-        it: &Assignment,
-        creation: Option<Timestamp>,
-    ) -> Result<Option<Progress>, Halt> {
+    fn absent(&self, work: &Work, notes: &mut Notes, it: &Assignment, creation: Option<Timestamp>) -> Option<Progress> {
         let deletion = notes.delete_unheard().map(|at| at + ON_ITS_WAY).filter(|until| work.now < *until);
-        let Some(at) = creation.max(deletion) else { return Ok(None) };
+        let at = creation.max(deletion)?;
         self.quota.done(&it.account, &it.writer());
         let because = format!("{} is not there, but an earlier call for it may still reach AWS", it.words());
-        Ok(Some(Progress::LookAgain { at, because, receipt: notes.receipt() }))
+        Some(Progress::LookAgain { at, because, receipt: notes.receipt() })
     }
 
     /// Until when a create that was sent and never answered may come true; `None` when all is known.
