@@ -123,10 +123,10 @@ pub enum Fact {
         extends: Option<Code>,
         /// The plan that it is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        plan: Option<Plan>,
+        plan: Option<Box<Plan>>,
         /// Where the pipeline that asks comes from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         /// Names the policy.
         policy: String,
     },
@@ -315,7 +315,7 @@ pub enum Fact {
         until: Timestamp,
         /// Where a pipeline comes from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
     },
     /// A session was ended before its time.
     SessionEnded {

@@ -114,9 +114,9 @@ impl Verifier {
 }
 
 /// The one workload that fits, or why there is none.
-fn only<'w>(fitting: Vec<&'w Workload>, otherwise: &str) -> Result<&'w Workload, Disproof> {
-    match fitting[..] {
-        [workload] => Ok(workload),
+fn only<'w>(fitting: &[&'w Workload], otherwise: &str) -> Result<&'w Workload, Disproof> {
+    match fitting {
+        [workload] => Ok(*workload),
         [] => Err(Disproof::Unknown(otherwise.to_owned())),
         _ => {
             let names: Vec<&str> = fitting.iter().map(|workload| workload.name.as_str()).collect();

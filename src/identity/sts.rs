@@ -76,7 +76,7 @@ async fn check(
         .filter(|(_, rule)| rule.sts_url == first.sts_url && rule.is(&who.account, &who.arn, &who.user_id))
         .map(|(workload, _)| *workload)
         .collect();
-    let workload = only(fitting, &format!("AWS knows the caller as {}, and no workload is this one.", who.arn))?;
+    let workload = only(&fitting, &format!("AWS knows the caller as {}, and no workload is this one.", who.arn))?;
     Ok(Verified {
         workload: workload.name.clone(),
         lasts: workload.session,

@@ -86,7 +86,7 @@ async fn check(
     let worthless_from = in_time(&claims, now)?;
     let fitting: Vec<&Workload> =
         rules.iter().filter(|(_, rule)| rule.check(&claims).is_ok()).map(|(workload, _)| *workload).collect();
-    let workload = only(fitting, &nobody(&rules, &claims))?;
+    let workload = only(&fitting, &nobody(&rules, &claims))?;
     let Proof::Token(rule) = &workload.proof else { return Err(invalid("It is no token.")) };
     let unique = claims.get("jti").and_then(Value::as_str).filter(|jti| !jti.is_empty());
     Ok(Verified {

@@ -95,8 +95,8 @@ async fn keep(
         quorum: request.verdict.quorum.get(),
         decide_by: request.decide_by,
         extends: extends.map(|grant| grant.code.clone()),
-        plan: request.plan.clone(),
-        origin: request.origin.clone(),
+        plan: request.plan.clone().map(Box::new),
+        origin: request.origin.clone().map(Box::new),
         policy: request.verdict.policy.clone(),
     };
     tx.record(env.now, &Actor::from(&request.requester), &fact).await?;

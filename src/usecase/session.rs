@@ -21,7 +21,7 @@ pub(super) async fn begin(tx: &mut Tx, env: &Env, session: &Session) -> Result<T
         machine: session.machine.clone(),
         place: session.place.clone(),
         until: session.expires_at,
-        origin: session.origin.clone(),
+        origin: session.origin.clone().map(Box::new),
     };
     tx.record(env.now, &Actor::from(&session.principal), &fact).await?;
     Ok(token)

@@ -93,7 +93,7 @@ async fn a_lost_process_with_a_crash_after(steps: usize) -> bool {
 
 #[tokio::test]
 async fn a_crash_between_any_steps_of_a_grant_whose_process_is_gone() {
-    let stride = if std::env::var_os("JIT_EVERY_STEP").is_some() { 1 } else { 4 };
+    let stride = if std::env::var_os("JIT_EVERY_STEP").is_some() { 1 } else { 7 };
     let mut steps = (1..).step_by(stride);
     loop {
         let some: Vec<usize> = steps.by_ref().take(6).collect();

@@ -72,8 +72,8 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             "{} *requested*: {}{}{} · rule {rule}: {} needed, to be decided by {}",
             request_name(about),
             wish(about),
-            origin.as_ref().map(from).unwrap_or_default(),
-            plan.as_ref().map(for_plan).unwrap_or_default(),
+            origin.as_deref().map(from).unwrap_or_default(),
+            plan.as_deref().map(for_plan).unwrap_or_default(),
             words::approvals(*quorum),
             words::moment(*decide_by)
         ),
@@ -198,7 +198,7 @@ fn fact_words(fact: &Fact, actor: &str) -> String {
             words::quoted(machine),
             words::quoted(place),
             words::moment(*until),
-            origin.as_ref().map(from).unwrap_or_default()
+            origin.as_deref().map(from).unwrap_or_default()
         ),
         Fact::SessionEnded { machine, signed_out } => {
             let how = if *signed_out { "signed out" } else { "session revoked" };
