@@ -225,7 +225,7 @@ async fn what_the_rules_refuse_has_a_code_and_the_way_out() {
     insta::assert_snapshot!(refused(json!({ "role": "prod-deploy", "reason": "x", "duration": "3h" })).await, @"422 duration_too_long: 3h is longer than this role allows. Ask for 2h or less.");
     insta::assert_snapshot!(refused(json!({ "role": "prod-deploy", "reason": "x", "duration": 30 })).await, @"422 duration_too_short: 30s is shorter than this role allows. Ask for 1m or more.");
     insta::assert_snapshot!(refused(json!({ "role": "prod-deploy" })).await, @"422 reason_required: This role wants a reason. Say at the end of the command why you need it.");
-    insta::assert_snapshot!(refused(json!({ "role": "prod-deploy", "rule": 1 })).await, @"400 invalid_request: The body cannot be read: unknown field `rule`, expected one of `role`, `duration`, `reason`, `plan` at line 1 column 28.");
+    insta::assert_snapshot!(refused(json!({ "role": "prod-deploy", "rule": 1 })).await, @"400 invalid_request: The body cannot be read: unknown field `rule`, expected one of `role`, `duration`, `reason`, `plan`, `heartbeats` at line 1 column 28.");
     insta::assert_snapshot!(refused(json!({ "role": "prod-deploy", "duration": "soon" })).await, @r#"400 invalid_request: `duration` is a number of seconds from 1, or text with a unit like "30m", "1h30m", "1d"."#);
     let answer = other.post("/requests", json!({ "role": "prod-deploy", "reason": "x" })).await;
     assert_eq!(answer.code(), "not_a_requester");
