@@ -70,6 +70,31 @@ try-me: Opens nothing real; shows how it feels
   any length  1 approval from user group S0ONCALL, U0AAAA1, U0AAAA2, U0AAAA3
   lapses      after 1h without a decision
   opens       try-me in the demo cloud of this process
+
+batch, a pipeline
+  proves      a token of https://00000000-0000-0000-0000-000000000000.tokens.sts.global.api.aws with sub arn:aws:iam::111122223333:role/batch
+  may ask     prod-deploy
+  signed in   for 6h
+
+ci-deploy, a pipeline
+  proves      a token of https://ci.example.com with branch main or release-*, project web
+  may ask     prod-deploy
+  signed in   for 6h
+
+lab-deploy, a pipeline
+  proves      a token of https://gitlab.example.com with environment production, project_id 22, ref main
+  may ask     prod-deploy
+  signed in   for 6h
+
+nightly, a pipeline
+  proves      a call of sts.eu-west-1.amazonaws.com as the role nightly-runner of account 111122223333
+  may ask     prod-deploy
+  signed in   for 6h
+
+web-deploy, a pipeline
+  proves      a token of https://token.actions.githubusercontent.com with environment production, event_name push or workflow_dispatch, ref refs/heads/main or refs/tags/v*, repository_id 123456789, repository_owner_id 9876543, runner_environment github-hosted
+  may ask     prod-deploy
+  signed in   for 6h
 "#);
 }
 

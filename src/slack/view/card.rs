@@ -39,9 +39,9 @@ pub fn card(story: &Story) -> Message {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),
         RequestState::Denied { at, by } => {
-            draft.say(format!("*Denied* on {} {}{}", words::moment(*at), denier(by), objection(by, ". ")))
+            draft.say(format!("*Denied* {} {}{}", words::on(*at), denier(by), objection(by, ". ")))
         }
-        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester on {}", words::moment(*at))),
+        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester {}", words::on(*at))),
         RequestState::Lapsed { .. } => {
             draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
         }
@@ -80,7 +80,7 @@ fn approved(draft: Draft, story: &Story) -> Draft {
         return draft.say("*Approved*");
     };
     let approvers = words::people(&grant.approvers);
-    let draft = draft.say(format!("*Approved* by {approvers} on {}", words::moment(grant.starts_at)));
+    let draft = draft.say(format!("*Approved* by {approvers} {}", words::on(grant.starts_at)));
     let draft = standing(draft, story, grant);
     match grant.state {
         GrantState::Applying | GrantState::Active { .. } => caveats(draft, story).button(
@@ -102,7 +102,7 @@ fn standing(draft: Draft, story: &Story, grant: &Grant) -> Draft {
         GrantState::Active { .. } => draft.say(format!("{name} is *live* until {}", words::moment(grant.ends_at))),
         GrantState::Ending { cause, .. } => draft.say(format!("{name} is *ending*: {}", cause_words(grant, cause))),
         GrantState::Ended { at, cause } => {
-            draft.say(format!("{name} has *ended* on {}: {}", words::moment(*at), cause_words(grant, cause)))
+            draft.say(format!("{name} has *ended* {}: {}", words::on(*at), cause_words(grant, cause)))
         }
         GrantState::Failed { why, .. } => draft.say(format!("{name} *could not be granted*: {}", words::escape(why))),
     };
@@ -136,7 +136,7 @@ pub fn cause_words(grant: &Grant, cause: &EndCause) -> String {
         EndCause::Expired => "its time is over".to_owned(),
         EndCause::GivenBack => format!("{} gave it back", words::principal(&grant.holder)),
         EndCause::HeartbeatLost { last } => {
-            format!("the process that used it was not heard of any more, last on {}", words::moment(*last))
+            format!("the process that used it was not heard of any more, last {}", words::on(*last))
         }
         EndCause::Revoked { by } => format!("{} revoked it", words::person(by)),
         EndCause::NotGrantable { why } => format!("it could not be granted: {}", words::escape(why)),

@@ -32,12 +32,12 @@ pub(super) fn card(story: &Story, grant: &Grant) -> Message {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { at, .. } => {
             let by = words::people(&story.approvals);
-            draft.say(format!("*Approved* by {by} on {}: {}", words::moment(*at), outcome(story, grant)))
+            draft.say(format!("*Approved* by {by} {}: {}", words::on(*at), outcome(story, grant)))
         }
         RequestState::Denied { at, by } => {
-            draft.say(format!("*Denied* on {} {}{}", words::moment(*at), denier(by), objection(by, ". ")))
+            draft.say(format!("*Denied* {} {}{}", words::on(*at), denier(by), objection(by, ". ")))
         }
-        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester on {}", words::moment(*at))),
+        RequestState::Cancelled { at } => draft.say(format!("*Withdrawn* by the requester {}", words::on(*at))),
         RequestState::Lapsed { .. } => {
             draft.say(format!("*Lapsed*: nobody decided by {}", words::moment(request.decide_by)))
         }

@@ -71,7 +71,7 @@ fn granted(story: &Story, grant: &Grant) -> Option<Message> {
         }
         GrantState::Ending { cause, .. } => draft.say(format!("*{role}* is *ending*: {}.", cause_words(grant, cause))),
         GrantState::Ended { at, cause } => {
-            draft.say(format!("*{role}* has *ended* on {}: {}.", words::moment(*at), cause_words(grant, cause)))
+            draft.say(format!("*{role}* has *ended* {}: {}.", words::on(*at), cause_words(grant, cause)))
         }
     };
     let draft = match whole(story, grant) {

@@ -16,7 +16,7 @@ pub fn question(login: &Login) -> Message {
     let user = login.user.as_deref().map(|user| format!(", user {}", words::quoted(user))).unwrap_or_default();
     Draft::default()
         .say(format!("*Sign in this machine as you?*\nIt calls itself {}{user}", words::quoted(&login.machine)))
-        .say(format!("It calls from {}. It asked on {}", words::quoted(&login.place), words::moment(login.created_at)))
+        .say(format!("It calls from {}. It asked {}", words::quoted(&login.place), words::on(login.created_at)))
         .note(
             "Confirm only if you started `jit login` there yourself, just now. Whoever is signed in can ask for roles as \
              you, and use what is granted to you.",

@@ -177,9 +177,19 @@ fn listed(mut names: Vec<String>, joint: &str) -> String {
 /// A moment, which every reader sees in their own time zone.
 #[must_use]
 pub fn moment(at: Timestamp) -> String {
+    date(at, "")
+}
+
+/// The moment at which something happened. Slack says "today" and "yesterday", which want no "on" before them.
+#[must_use]
+pub fn on(at: Timestamp) -> String {
+    date(at, "on ")
+}
+
+fn date(at: Timestamp, before: &str) -> String {
     let utc = at.to_zoned(TimeZone::UTC);
     let fallback = utc.strftime("%Y-%m-%d %H:%M:%S UTC");
-    format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{fallback}>", at.as_second())
+    format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{before}{fallback}>", at.as_second())
 }
 
 /// `1 approval`, `2 approvals`.
