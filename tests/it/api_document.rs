@@ -102,7 +102,7 @@ async fn no_made_up_call_gets_an_answer_that_is_not_described() {
         // It would sign us out; the stories do that.
         .args(["--exclude-operation-id", "sign_out"])
         .args(["--phases", "examples,coverage,fuzzing", "--checks", CHECKS])
-        .args(["--max-examples", "12", "--seed", "1", "--workers", "2", "--request-timeout", "10", "--no-shrink"])
+        .args(["--max-examples", "30", "--seed", "1", "--workers", "2", "--request-timeout", "10", "--no-shrink"])
         .current_dir(folder.path())
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
