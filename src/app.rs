@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ambient::{Clock, Entropy},
-    config::{self, Config, Environment, Problems},
+    config::{self, AzureCredential, Config, Environment, Problems},
     domain::{
         catalog::{Catalog, ProviderName, SecretRef, Target},
         ids::{PLAYGROUND_TEAM, RoleName},
@@ -20,11 +20,12 @@ use crate::{
     identity::Verifier,
     job::{Context, Pacer, Tools, worker::Worker},
     provider::{
-        Providers, Secrets,
+        Provider, Providers, Secrets,
         aws::{
             self, AwsIam, AwsSts,
             identity_center::{self, IdentityCenter},
         },
+        azure,
         demo::DemoCloud,
     },
     slack::client::SlackApi,
@@ -61,6 +62,8 @@ pub struct Wiring {
     pub environment: Arc<dyn Environment + Send + Sync>,
     /// How patient to be with AWS, and as whom to speak to it. The time it takes from `clock`.
     pub aws: aws::Tuning,
+    /// How to reach Azure, and as whom, when not as the configuration says.
+    pub azure: azure::Tuning,
     /// The cloud for `demo` targets; without one they are refused.
     pub demo: Option<DemoCloud>,
     /// What counts.
@@ -304,6 +307,12 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
             .map_err(|error| StartError::Machine(format!("IAM Identity Center cannot be used: {error}")))?;
         providers.insert(ProviderName::AwsIdentityCenter, Arc::new(center));
     }
+    if let Some(azure) = azure_of(config, wiring)? {
+        let azure: Arc<dyn Provider> = Arc::new(azure);
+        for name in [ProviderName::AzureRole, ProviderName::EntraRole, ProviderName::EntraGroup] {
+            providers.insert(name, azure.clone());
+        }
+    }
     match (&wiring.demo, role_with_demo_target(&config.catalog)) {
         (Some(cloud), _) => {
             providers.insert(ProviderName::Demo, Arc::new(cloud.clone()));
@@ -314,13 +323,50 @@ async fn providers(config: &Config, wiring: &Wiring) -> Result<Providers, StartE
     Ok(providers)
 }
 
+/// The way to Azure, when the configuration has one. Nothing is called yet.
+///
+/// # Errors
+/// When the bot's identity lacks something.
+pub fn azure_of(config: &Config, wiring: &Wiring) -> Result<Option<azure::Azure>, StartError> {
+    let Some(settings) = &config.azure else { return Ok(None) };
+    azure::Azure::connect(&azure_settings(settings), &wiring.azure, &wiring.clock, &wiring.entropy)
+        .map(Some)
+        .map_err(|error| StartError::Machine(format!("Azure cannot be used: {error}")))
+}
+
+fn azure_settings(settings: &config::Azure) -> azure::Settings {
+    let identity = match settings.credential.clone() {
+        AzureCredential::ClientSecret { client_id, client_secret } => {
+            azure::Identity::ClientSecret { client_id, secret: client_secret }
+        }
+        AzureCredential::ClientCertificate { client_id, certificate, password } => {
+            azure::Identity::ClientCertificate { client_id, file: certificate, password }
+        }
+        AzureCredential::WorkloadIdentity { client_id } => azure::Identity::WorkloadIdentity { client_id },
+        AzureCredential::ManagedIdentity { client_id } => azure::Identity::ManagedIdentity { client_id },
+        AzureCredential::AzureCli => azure::Identity::AzureCli,
+    };
+    azure::Settings {
+        tenant_id: settings.tenant_id.clone(),
+        identity,
+        arm_url: settings.arm_url.clone(),
+        graph_url: settings.graph_url.clone(),
+        authority_host: settings.authority_host.clone(),
+        guests: settings.guests,
+    }
+}
+
 fn role_with_demo_target(catalog: &Catalog) -> Option<RoleName> {
     let has_demo = |targets: &[Target]| {
         targets.iter().any(|target| match target {
             Target::Demo(_) => true,
-            Target::AwsSts(_) | Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) => {
-                false
-            }
+            Target::AwsSts(_)
+            | Target::AwsIdentityCenter(_)
+            | Target::AwsIamPolicy(_)
+            | Target::AwsIamGroup(_)
+            | Target::AzureRole(_)
+            | Target::EntraRole(_)
+            | Target::EntraGroup(_) => false,
         })
     };
     catalog.roles.values().find(|role| has_demo(&role.targets)).map(|role| role.name.clone())

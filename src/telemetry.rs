@@ -9,8 +9,13 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 /// Crates that write what goes over the wire, at levels below `info`: bodies, and headers with tokens in them.
-const NEVER_BELOW_INFO: [&str; 8] = [
+const NEVER_BELOW_INFO: [&str; 13] = [
     "slack_morphism=info",
+    "azure_core=info",
+    "azure_identity=info",
+    "reqwest=info",
+    "typespec=info",
+    "typespec_client_core=info",
     "aws_config=info",
     "aws_runtime=info",
     "aws_sigv4=info",
@@ -78,6 +83,7 @@ fn describe() {
     describe_counter!("jit_slack_refused_total", "Requests that were not taken for Slack's, by reason.");
     describe_counter!("jit_slack_calls_total", "Calls of the Slack Web API, by method and outcome.");
     describe_counter!("jit_aws_calls_total", "Calls of AWS, by operation and outcome.");
+    describe_counter!("jit_azure_calls_total", "Calls of Azure and of its token endpoint, by operation and outcome.");
     describe_counter!("jit_sweep_unanswered_total", "Things that a sweep could not find out about, by cloud.");
     describe_counter!("jit_jobs_total", "Jobs that ran, by kind and outcome.");
     describe_histogram!(

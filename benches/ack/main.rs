@@ -1,5 +1,5 @@
 //! What the bot costs: acknowledgements a second beside the barest server that could give them, revocations beside the
-//! barest program that could do them, calls of AWS for one grant, and memory.
+//! barest program that could do them, calls of AWS and Azure for one grant, and memory.
 //!
 //! `cargo bench` runs it, `cargo bench -- --quick` a short version, `cargo bench -- acks`, `api`, `calls`, `clicks` or
 //! `revocations` a part of it. The bot has a store of its own on disk and is driven by signed HTTP; nothing is asserted about time, since
@@ -10,8 +10,9 @@ use std::time::Duration;
 
 mod api;
 #[path = "../../tests/it/harness/aws/mod.rs"]
-#[expect(dead_code, reason = "the tests use all of it, the benchmark only the record")]
+#[expect(dead_code, unused_imports, reason = "the tests use all of it, the benchmark only the record")]
 mod aws;
+mod azure;
 mod bot;
 mod center;
 mod click;
@@ -23,6 +24,8 @@ mod report;
 mod round;
 mod signed;
 mod story;
+#[path = "../../tests/it/harness/waiting.rs"]
+mod waiting;
 
 /// How long the benchmark runs.
 #[derive(Clone, Copy)]
@@ -88,6 +91,7 @@ async fn run(plan: Plan, words: &[&str]) {
         // A panic in there says what is missing (moto, as a rule) and leaves the other figures alone.
         report::print_story(tokio::spawn(story::run()).await.ok().as_ref());
         report::print_center(tokio::spawn(center::run()).await.ok().as_ref());
+        report::print_azure(&azure::run().await);
     }
     if wanted("clicks") {
         report::print_click(tokio::spawn(click::run(plan.clicks)).await.ok().as_ref());

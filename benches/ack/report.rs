@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     api::Api,
+    azure,
     center::{self, Center},
     click::Click,
     flood::Flood,
@@ -138,6 +139,18 @@ pub fn print_click(click: Option<&Click>) {
         );
         alone("    without the cloud's time", &ours, "below 150 ms");
     }
+}
+
+/// Calls of Azure.
+pub fn print_azure(azure: &azure::Steps) {
+    heading("calls of Azure for a role, with warm caches", "jit", "");
+    let calls = |what: &str, calls: &jit::provider::Calls, goal: &str| {
+        let names: Vec<String> = calls.0.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        alone(what, &calls.count().to_string(), &format!("{goal} ({})", names.join(", ")));
+    };
+    calls("one request, with nothing known yet", &azure.request, "");
+    calls("one approval", &azure.approve, "at most 3");
+    calls("one revocation", &azure.revoke, "at most 2");
 }
 
 /// Many ends at once.

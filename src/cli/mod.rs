@@ -15,7 +15,7 @@ use crate::{
     app::Wiring,
     config::ProcessEnvironment,
     domain::principal::Principal,
-    provider::aws,
+    provider::{aws, azure},
     store::{StoreError, Tx},
     telemetry,
 };
@@ -118,7 +118,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::End(end) => end.run().await,
             Command::Completions(completions) => completions.run(),
             Command::Serve(serve) => serve.run().await,
-            Command::Check(check) => check.run(),
+            Command::Check(check) => check.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Drift(drift) => drift.run().await,
             Command::Grants(grants) => grants.run().await,
@@ -152,6 +152,7 @@ fn wiring() -> Wiring {
         entropy: Arc::new(SystemEntropy),
         environment: Arc::new(ProcessEnvironment),
         aws: aws::Tuning::default(),
+        azure: azure::Tuning::default(),
         demo: None,
         metrics: telemetry::metrics(),
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::{
-    Secrets,
+    Secrets, azure_target,
     context::Context,
     forms,
     problem::Finding,
@@ -87,13 +87,17 @@ const KINDS: [(&str, Kind); 5] = [
 
 /// `[azure]`
 pub(super) fn azure(table: &mut Table<'_>, context: &Context<'_>) -> Option<Azure> {
-    let tenant_id = table.required("tenant_id", forms::text);
+    let tenant_id = tenant_id(table, context);
     let kind = table.required("credential", forms::choice(&KINDS));
     let credential = credential(table, kind, context);
     let arm_url = endpoint(table, "arm_url", "https://management.azure.com");
     let graph_url = endpoint(table, "graph_url", "https://graph.microsoft.com");
-    let authority_host = endpoint(table, "authority_host", "https://login.microsoftonline.com");
+    let authority_host = authority_host(table, context);
+    let guests = table.optional("guests", forms::boolean).unwrap_or(false);
+    let entra_roles = table.optional("entra_roles", azure_target::allowed_roles);
     Some(Azure {
+        guests,
+        entra_roles: entra_roles.unwrap_or_default(),
         tenant_id: tenant_id?,
         credential: credential?,
         arm_url: arm_url?,
@@ -102,10 +106,28 @@ pub(super) fn azure(table: &mut Table<'_>, context: &Context<'_>) -> Option<Azur
     })
 }
 
+/// The tenant, or what the Azure tools take when none is said.
+fn tenant_id(table: &mut Table<'_>, context: &Context<'_>) -> Option<String> {
+    match context.environment.lookup("AZURE_TENANT_ID").filter(|tenant| !tenant.trim().is_empty()) {
+        Some(usual) => {
+            let before = table.report().count();
+            let said = table.optional("tenant_id", forms::text);
+            said.or_else(|| (table.report().count() == before).then_some(usual))
+        }
+        None => table.required("tenant_id", forms::text),
+    }
+}
+
 fn endpoint(table: &mut Table<'_>, key: &'static str, usual: &str) -> Option<Url> {
     let before = table.report().count();
     let said = table.optional(key, forms::https_url);
     said.or_else(|| (table.report().count() == before).then(|| usual.parse().ok()).flatten())
+}
+
+/// Where tokens come from: what is said here, else what the Azure tools take.
+fn authority_host(table: &mut Table<'_>, context: &Context<'_>) -> Option<Url> {
+    let usual = context.environment.lookup("AZURE_AUTHORITY_HOST").filter(|host| host.starts_with("https://"));
+    endpoint(table, "authority_host", usual.as_deref().unwrap_or("https://login.microsoftonline.com"))
 }
 
 /// What each kind of credential needs; a secret for another kind is refused, so that none lies about unused.

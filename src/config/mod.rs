@@ -5,6 +5,7 @@
 //! problem with its line and a way out. Nothing here talks to Slack or a cloud.
 
 mod api;
+mod azure_target;
 mod cloud;
 mod cloud_target;
 mod context;
@@ -38,6 +39,7 @@ use self::{
     problem::Report,
     reader::{Node, Table, Wants},
     role::Around,
+    target::Clouds,
 };
 pub use self::{
     forms::RESERVED_ROLE_NAMES,
@@ -112,7 +114,14 @@ fn whole(roots: &Roots, report: &Report, context: &Context<'_>) -> Option<Config
     let around = Around {
         context,
         groups: &groups,
-        has_aws: shared.has_aws,
+        clouds: Clouds {
+            has_aws: shared.has_aws,
+            has_azure: shared.has_azure,
+            entra_roles: config
+                .as_ref()
+                .and_then(|config| config.azure.as_ref())
+                .map(|azure| azure.entra_roles.clone()),
+        },
         requests_channel: config
             .as_ref()
             .map_or(ChannelId(String::new()), |config| config.slack.requests_channel.clone()),
@@ -139,6 +148,7 @@ struct Shared<'r> {
     workloads: Vec<Node<'r>>,
     auditors: Option<Node<'r>>,
     has_aws: bool,
+    has_azure: bool,
 }
 
 impl<'r> Shared<'r> {
@@ -162,8 +172,10 @@ fn sections<'r>(table: &mut Table<'r>, shared: &mut Shared<'r>, context: &Contex
         shared.has_aws = true;
         node.table(&wants("[aws]"), |table| cloud::aws(table, context)).flatten()
     });
-    let azure =
-        table.optional("azure", |node| node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten());
+    let azure = table.optional("azure", |node| {
+        shared.has_azure = true;
+        node.table(&wants("[azure]"), |table| cloud::azure(table, context)).flatten()
+    });
     let limits = table.optional("limits", |node| node.table(&wants("[limits]"), sections::limits)).unwrap_or_default();
     let api = table
         .optional("api", |node| node.table(&wants("[api]"), |table| api::api(table, &mut shared.auditors)))

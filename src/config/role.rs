@@ -10,10 +10,11 @@ use super::{
     reader::{Node, Table},
     rule,
     source::{At, Place},
-    target,
+    target::{self, Clouds},
 };
 use crate::domain::{
-    catalog::{Requesters, Role},
+    azure,
+    catalog::{Requesters, Role, Target},
     ids::{ChannelId, RoleName},
     time::short,
 };
@@ -28,7 +29,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) struct Around<'a, 'r> {
     pub context: &'a Context<'a>,
     pub groups: &'a Groups<'r>,
-    pub has_aws: bool,
+    pub clouds: Clouds,
     pub requests_channel: ChannelId,
 }
 
@@ -64,7 +65,9 @@ fn body<'r>(table: &mut Table<'r>, name: Option<&At<RoleName>>, around: &Around<
     let role_name = name.map(|name| name.value.clone());
     let before = report.count();
     let description = table.optional("description", forms::text).unwrap_or_default();
-    let durations = durations(table);
+    let targets = table
+        .required("target", |node| Some(target::read_all(node, role_name.as_ref(), &around.clouds, around.context)));
+    let durations = durations(table, targets.as_ref().is_some_and(|targets| targets.iter().any(Target::is_in_azure)));
     let reason = table.optional("reason", forms::choice(&[("required", true), ("optional", false)]));
     let ticket = table.optional("ticket", forms::pattern);
     let requesters =
@@ -72,8 +75,6 @@ fn body<'r>(table: &mut Table<'r>, name: Option<&At<RoleName>>, around: &Around<
     let approval_timeout = table.optional("approval_timeout", approval_timeout).unwrap_or(USUAL_TIMEOUT);
     let channel = table.optional("channel", forms::channel);
     let rules = table.required("rule", |node| Some(node.tables(|table| rule::read(table, around.groups))));
-    let targets = table
-        .required("target", |node| Some(target::read_all(node, role_name.as_ref(), around.has_aws, around.context)));
 
     let (min_duration, max_duration, default_duration) = durations?;
     let all_rules = rules?;
@@ -102,7 +103,8 @@ fn body<'r>(table: &mut Table<'r>, name: Option<&At<RoleName>>, around: &Around<
 }
 
 /// Shortest, longest and usual duration. The usual one is 30 minutes, or as near to that as the limits let it be.
-fn durations(table: &mut Table<'_>) -> Option<(Duration, Duration, Duration)> {
+/// Azure gives nothing for less than five minutes.
+fn durations(table: &mut Table<'_>, is_in_azure: bool) -> Option<(Duration, Duration, Duration)> {
     let before = table.report().count();
     let min = table.optional("min_duration", forms::at(forms::duration));
     let max = table.required("max_duration", forms::at(forms::duration));
@@ -111,7 +113,16 @@ fn durations(table: &mut Table<'_>) -> Option<(Duration, Duration, Duration)> {
     if table.report().count() > before {
         return None;
     }
-    let shortest = min.as_ref().map_or(USUAL_MIN.min(max.value), |min| min.value);
+    if is_in_azure {
+        for (key, said) in [("min_duration", min.as_ref()), ("max_duration", Some(&max))] {
+            refuse_too_short_for_azure(table, key, said);
+        }
+        if table.report().count() > before {
+            return None;
+        }
+    }
+    let usual_min = if is_in_azure { azure::SHORTEST } else { USUAL_MIN };
+    let shortest = min.as_ref().map_or(usual_min.min(max.value), |min| min.value);
     let usual = default.as_ref().map_or(USUAL_DEFAULT.min(max.value).max(shortest), |default| default.value);
     if let Some(min) = min.filter(|min| min.value > max.value) {
         let message = format!("`min_duration` {} is longer than `max_duration` {}", short(min.value), short(max.value));
@@ -124,6 +135,16 @@ fn durations(table: &mut Table<'_>) -> Option<(Duration, Duration, Duration)> {
         table.report().add(Finding::at(default.place, message, help));
     }
     (table.report().count() == before).then_some((shortest, max.value, usual))
+}
+
+fn refuse_too_short_for_azure(table: &Table<'_>, key: &'static str, said: Option<&At<Duration>>) {
+    let Some(said) = said.filter(|said| said.value < azure::SHORTEST) else { return };
+    let message = format!("`{key}` {} is too short for a role that opens something in Azure", short(said.value));
+    let help = format!(
+        "Azure assigns nothing for less than {0}, and takes nothing away that is younger: write \"{0}\" or longer.",
+        short(azure::SHORTEST)
+    );
+    table.report().add(Finding::at(said.place, message, help));
 }
 
 fn approval_timeout(node: Node<'_>) -> Option<Duration> {

@@ -140,6 +140,10 @@ pub struct Azure {
     pub graph_url: Url,
     /// Where tokens come from.
     pub authority_host: Url,
+    /// Whether people may be guests in the tenant.
+    pub guests: bool,
+    /// The roles in the directory that may be opened, by their ids in small letters.
+    pub entra_roles: BTreeSet<String>,
 }
 
 /// Who the bot is in Azure.

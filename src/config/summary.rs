@@ -141,6 +141,23 @@ fn opens(target: &Target) -> String {
         Target::AwsIamGroup(target) => {
             format!("IAM group {} for user {}; AWS knows no end for that, the bot makes it", target.group, target.user)
         }
+        Target::AzureRole(target) => {
+            format!("Azure role {} at {}{}", target.role(), target.scope, holder(target.holder_object_id.as_deref()))
+        }
+        Target::EntraRole(target) => {
+            let everywhere = if target.directory_scope == "/" { "" } else { &target.directory_scope };
+            let at = if everywhere.is_empty() { String::new() } else { format!(" for {everywhere}") };
+            format!("Entra role {}{at}{}", target.role(), holder(target.holder_object_id.as_deref()))
+        }
+        Target::EntraGroup(target) => {
+            let access = target.access.as_str();
+            format!("{access} of Entra group {}{}", target.group_id, holder(target.holder_object_id.as_deref()))
+        }
         Target::Demo(demo) => format!("{} in the demo cloud of this process", demo.name),
     }
+}
+
+/// For whom it is opened, when that is not whoever asks.
+fn holder(object_id: Option<&str>) -> String {
+    object_id.map(|id| format!(", for {id} whoever asks")).unwrap_or_default()
 }

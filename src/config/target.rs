@@ -1,7 +1,9 @@
 //! `[[role.target]]`: what a role opens.
 
+use std::collections::BTreeSet;
+
 use super::{
-    cloud_target,
+    azure_target, cloud_target,
     context::Context,
     forms,
     reader::{Node, Table},
@@ -15,20 +17,30 @@ use crate::domain::{
 };
 
 /// What can be opened today.
-const KNOWN: [&str; 5] = ["aws-sts", "aws-identity-center", "aws-iam-policy", "aws-iam-group", "demo"];
-
-/// What the configuration has names for already, and their keys.
-const TO_COME: [(&str, &[&str]); 3] = [
-    ("azure-role", &["scope", "role_definition_id"]),
-    ("entra-role", &["role_definition_id", "directory_scope"]),
-    ("entra-group", &["group_id", "access"]),
+const KNOWN: [&str; 8] = [
+    "aws-sts",
+    "aws-identity-center",
+    "aws-iam-policy",
+    "aws-iam-group",
+    "azure-role",
+    "entra-role",
+    "entra-group",
+    "demo",
 ];
+
+/// What the main file says about the clouds.
+pub(super) struct Clouds {
+    pub has_aws: bool,
+    pub has_azure: bool,
+    /// The roles in the Entra directory that may be opened; `None` when that is not known because of other problems.
+    pub entra_roles: Option<BTreeSet<String>>,
+}
 
 /// One target, or several of a kind that are written as one.
 pub(super) fn read(
     table: &mut Table<'_>,
     role: Option<&RoleName>,
-    has_aws: bool,
+    clouds: &Clouds,
     context: &Context<'_>,
 ) -> Vec<Target> {
     let word = table.required("type", forms::at(forms::text));
@@ -36,8 +48,8 @@ pub(super) fn read(
         table.forgo_the_rest();
         return Vec::new();
     };
-    if word.starts_with("aws-") && !has_aws && KNOWN.contains(&word.as_str()) {
-        refuse_without_aws(table, &word);
+    if KNOWN.contains(&word.as_str()) {
+        refuse_without_cloud(table, &word, clouds);
     }
     match word.as_str() {
         "aws-sts" => aws_sts(table, context).map(Target::AwsSts).into_iter().collect(),
@@ -46,6 +58,11 @@ pub(super) fn read(
         }
         "aws-iam-policy" => cloud_target::iam_policy(table, context).map(Target::AwsIamPolicy).into_iter().collect(),
         "aws-iam-group" => cloud_target::iam_group(table).map(Target::AwsIamGroup).into_iter().collect(),
+        "azure-role" => azure_target::azure_role(table).map(Target::AzureRole).into_iter().collect(),
+        "entra-role" => {
+            azure_target::entra_role(table, clouds.entra_roles.as_ref()).map(Target::EntraRole).into_iter().collect()
+        }
+        "entra-group" => azure_target::entra_group(table).map(Target::EntraGroup).into_iter().collect(),
         "demo" => demo(table, role).map(Target::Demo).into_iter().collect(),
         other => {
             refuse_unknown(table, other);
@@ -54,27 +71,26 @@ pub(super) fn read(
     }
 }
 
-fn refuse_without_aws(table: &mut Table<'_>, word: &str) {
+fn refuse_without_cloud(table: &mut Table<'_>, word: &str, clouds: &Clouds) {
+    let (header, help) = if word.starts_with("aws-") && !clouds.has_aws {
+        ("[aws]", "Add the table [aws] with region = \"eu-west-1\" to the main file.")
+    } else if (word.starts_with("azure-") || word.starts_with("entra-")) && !clouds.has_azure {
+        (
+            "[azure]",
+            "Add the table [azure] with tenant_id and credential to the main file; config/example.toml shows it.",
+        )
+    } else {
+        return;
+    };
     table.optional("type", |node| -> Option<()> {
-        let help = "Add the table [aws] with region = \"eu-west-1\" to the main file.";
-        node.refuse(format!("A target of type \"{word}\" needs the table [aws]"), help);
+        node.refuse(format!("A target of type \"{word}\" needs the table {header}"), help);
         None
     });
 }
 
 fn refuse_unknown(table: &mut Table<'_>, word: &str) {
-    let (last, others) = KNOWN.split_last().unwrap_or((&"", &[]));
-    let known = format!("{} and {last}", others.join(", "));
-    let to_come = TO_COME.iter().find(|(name, _)| *name == word);
-    let (message, help) = match to_come {
-        Some(_) => (
-            format!("Targets of type \"{word}\" are not available yet in this version"),
-            format!("This version opens {known}. Take the target out until yours can open it."),
-        ),
-        None => (format!("There is no target of type \"{word}\""), suggest::way_out(word, &KNOWN)),
-    };
     table.optional("type", |node| -> Option<()> {
-        node.refuse(message, help);
+        node.refuse(format!("There is no target of type \"{word}\""), suggest::way_out(word, &KNOWN));
         None
     });
     table.forgo_the_rest();
@@ -99,9 +115,9 @@ fn aws_sts(table: &mut Table<'_>, context: &Context<'_>) -> Option<AwsSts> {
 }
 
 /// All targets of a role; the same thing twice would be taken away twice.
-pub(super) fn read_all(node: Node<'_>, role: Option<&RoleName>, has_aws: bool, context: &Context<'_>) -> Vec<Target> {
+pub(super) fn read_all(node: Node<'_>, role: Option<&RoleName>, clouds: &Clouds, context: &Context<'_>) -> Vec<Target> {
     let mut targets: Vec<At<Target>> = Vec::new();
-    let read = node.tables(|table| read(table, role, has_aws, context)).into_iter();
+    let read = node.tables(|table| read(table, role, clouds, context)).into_iter();
     for (target, place) in read.flat_map(|At { value, place }| value.into_iter().map(move |target| (target, place))) {
         let same = |other: &&At<Target>| {
             other.value.provider() == target.provider() && other.value.resource() == target.resource()

@@ -93,6 +93,9 @@ pub enum Caveat {
         /// By how much at most.
         up_to: Duration,
     },
+    /// Azure takes some time to let it bite, and people have to sign in again; it takes nothing away in the first five
+    /// minutes.
+    AzureTakesItsTime,
 }
 
 impl Target {
@@ -101,6 +104,9 @@ impl Target {
     pub fn principal(&self) -> Option<&str> {
         match self {
             Self::AwsIamGroup(membership) => Some(&membership.user),
+            Self::AzureRole(role) => role.holder_object_id.as_deref(),
+            Self::EntraRole(role) => role.holder_object_id.as_deref(),
+            Self::EntraGroup(group) => group.holder_object_id.as_deref(),
             Self::AwsSts(_) | Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::Demo(_) => None,
         }
     }
@@ -110,6 +116,7 @@ impl Target {
     pub fn caveat(&self) -> Option<Caveat> {
         match self {
             Self::AwsIamGroup(_) => Some(Caveat::GroupHasNoEnd),
+            Self::AzureRole(_) | Self::EntraRole(_) | Self::EntraGroup(_) => Some(Caveat::AzureTakesItsTime),
             // how long sessions run on depends on the permission set: only the cloud knows
             Self::AwsSts(_) | Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::Demo(_) => None,
         }
@@ -122,7 +129,13 @@ impl Target {
         match self {
             Self::AwsIdentityCenter(assignment) if assignment.cut_off_sessions => None,
             Self::AwsIdentityCenter(_) => Some(session_duration(receipt).unwrap_or(LONGEST_SESSION)),
-            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => None,
+            Self::AwsSts(_)
+            | Self::AwsIamPolicy(_)
+            | Self::AwsIamGroup(_)
+            | Self::AzureRole(_)
+            | Self::EntraRole(_)
+            | Self::EntraGroup(_)
+            | Self::Demo(_) => None,
         }
     }
 }

@@ -129,6 +129,12 @@ pub enum Target {
     AwsIamPolicy(AwsIamPolicy),
     /// A membership in an IAM group.
     AwsIamGroup(AwsIamGroup),
+    /// A role on resources in Azure, assigned through Privileged Identity Management.
+    AzureRole(AzureRole),
+    /// A role in the Entra directory, assigned the same way.
+    EntraRole(EntraRole),
+    /// A membership in an Entra group or its ownership, assigned the same way.
+    EntraGroup(EntraGroup),
     /// An entry in a cloud that lives in this process; for the playground.
     Demo(Demo),
 }
@@ -193,6 +199,56 @@ pub struct AwsIamGroup {
     pub resource: String,
 }
 
+/// A role at a scope in Azure. Azure ends it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AzureRole {
+    /// `/subscriptions/…`, a resource group or resource in it, or a management group.
+    pub scope: String,
+    /// The id of the role, in small letters, without the path in front of it.
+    pub role_definition_id: String,
+    /// Whose it is, when it is not for the person who asks: the object id of a service principal, for pipelines.
+    pub holder_object_id: Option<String>,
+    /// `scope|role`: what is opened, as one name.
+    pub resource: String,
+}
+
+/// A role in the Entra directory. Azure ends it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntraRole {
+    /// The id of the role, in small letters.
+    pub role_definition_id: String,
+    /// `/` for the whole directory, or the administrative unit or object that it is limited to.
+    pub directory_scope: String,
+    /// Whose it is, when it is not for the person who asks.
+    pub holder_object_id: Option<String>,
+    /// `directory scope|role`: what is opened, as one name.
+    pub resource: String,
+}
+
+/// A membership in an Entra group, or its ownership. Azure ends it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntraGroup {
+    /// The group's object id, in small letters.
+    pub group_id: String,
+    /// As what.
+    pub access: GroupAccess,
+    /// Whose it is, when it is not for the person who asks.
+    pub holder_object_id: Option<String>,
+    /// `group|access`: what is opened, as one name.
+    pub resource: String,
+}
+
+/// As what somebody belongs to an Entra group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupAccess {
+    /// Has what the group has.
+    #[default]
+    Member,
+    /// Decides who has it.
+    Owner,
+}
+
 /// What happens to running sessions when a grant ends before its time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -248,6 +304,12 @@ pub enum ProviderName {
     AwsIdentityCenter,
     /// AWS Identity and Access Management.
     AwsIam,
+    /// Privileged Identity Management for Azure resources.
+    AzureRole,
+    /// Privileged Identity Management for roles in the Entra directory.
+    EntraRole,
+    /// Privileged Identity Management for groups.
+    EntraGroup,
     /// The cloud of the playground.
     Demo,
 }
@@ -260,6 +322,9 @@ impl ProviderName {
             Self::AwsSts => "aws-sts",
             Self::AwsIdentityCenter => "aws-identity-center",
             Self::AwsIam => "aws-iam",
+            Self::AzureRole => "azure-role",
+            Self::EntraRole => "entra-role",
+            Self::EntraGroup => "entra-group",
             Self::Demo => "demo",
         }
     }
@@ -267,9 +332,17 @@ impl ProviderName {
     /// Reads a name back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::AwsSts, Self::AwsIdentityCenter, Self::AwsIam, Self::Demo]
-            .into_iter()
-            .find(|provider| provider.as_str() == name)
+        [
+            Self::AwsSts,
+            Self::AwsIdentityCenter,
+            Self::AwsIam,
+            Self::AzureRole,
+            Self::EntraRole,
+            Self::EntraGroup,
+            Self::Demo,
+        ]
+        .into_iter()
+        .find(|provider| provider.as_str() == name)
     }
 }
 
@@ -292,6 +365,9 @@ impl Target {
             Self::AwsSts(_) => ProviderName::AwsSts,
             Self::AwsIdentityCenter(_) => ProviderName::AwsIdentityCenter,
             Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) => ProviderName::AwsIam,
+            Self::AzureRole(_) => ProviderName::AzureRole,
+            Self::EntraRole(_) => ProviderName::EntraRole,
+            Self::EntraGroup(_) => ProviderName::EntraGroup,
             Self::Demo(_) => ProviderName::Demo,
         }
     }
@@ -302,7 +378,12 @@ impl Target {
         match self {
             Self::AwsSts(_) => Nature::Session,
             Self::Demo(demo) if demo.sessions => Nature::Session,
-            Self::AwsIdentityCenter(_) | Self::AwsIamGroup(_) | Self::Demo(_) => Nature::Assignment,
+            Self::AwsIdentityCenter(_)
+            | Self::AwsIamGroup(_)
+            | Self::AzureRole(_)
+            | Self::EntraRole(_)
+            | Self::EntraGroup(_)
+            | Self::Demo(_) => Nature::Assignment,
             // One policy a grant: overlapping grants of the same role do not share it.
             Self::AwsIamPolicy(_) => Nature::PerGrant,
         }
@@ -313,7 +394,12 @@ impl Target {
     #[must_use]
     pub fn needs_resolving(&self) -> bool {
         match self {
-            Self::AwsIdentityCenter(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) => true,
+            Self::AwsIdentityCenter(_)
+            | Self::AwsIamPolicy(_)
+            | Self::AwsIamGroup(_)
+            | Self::AzureRole(_)
+            | Self::EntraRole(_)
+            | Self::EntraGroup(_) => true,
             Self::AwsSts(_) | Self::Demo(_) => false,
         }
     }
@@ -323,7 +409,26 @@ impl Target {
     pub fn stands_for_several(&self) -> bool {
         match self {
             Self::AwsIdentityCenter(assignment) => assignment.account.starts_with("ou-"),
-            Self::AwsSts(_) | Self::AwsIamPolicy(_) | Self::AwsIamGroup(_) | Self::Demo(_) => false,
+            Self::AwsSts(_)
+            | Self::AwsIamPolicy(_)
+            | Self::AwsIamGroup(_)
+            | Self::AzureRole(_)
+            | Self::EntraRole(_)
+            | Self::EntraGroup(_)
+            | Self::Demo(_) => false,
+        }
+    }
+
+    /// Whether it is given through Azure's Privileged Identity Management, whose rules hold for it then.
+    #[must_use]
+    pub fn is_in_azure(&self) -> bool {
+        match self {
+            Self::AzureRole(_) | Self::EntraRole(_) | Self::EntraGroup(_) => true,
+            Self::AwsSts(_)
+            | Self::AwsIdentityCenter(_)
+            | Self::AwsIamPolicy(_)
+            | Self::AwsIamGroup(_)
+            | Self::Demo(_) => false,
         }
     }
 
@@ -335,6 +440,9 @@ impl Target {
             Self::AwsIdentityCenter(assignment) => &assignment.resource,
             Self::AwsIamPolicy(policy) => &policy.resource,
             Self::AwsIamGroup(membership) => &membership.resource,
+            Self::AzureRole(role) => &role.resource,
+            Self::EntraRole(role) => &role.resource,
+            Self::EntraGroup(group) => &group.resource,
             Self::Demo(demo) => &demo.name,
         }
     }

@@ -7,6 +7,7 @@ pub mod access;
 mod attempt;
 pub mod audit;
 pub mod aws;
+pub mod azure;
 pub mod catalog;
 mod chain;
 pub mod grant;

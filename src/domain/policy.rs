@@ -224,11 +224,17 @@ fn check_reason(role: &Role, reason: &str) -> Result<(), AskRefusal> {
     Ok(())
 }
 
-/// A ticket is found when the whole reason matches, or one word of it without the punctuation around it.
 fn has_ticket(ticket: &regex::Regex, reason: &str) -> bool {
-    let bare = |word: &str| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
-    ticket.is_match(reason)
-        || reason.split_whitespace().any(|word| ticket.is_match(word) || ticket.is_match(&bare(word)))
+    ticket_in(ticket, reason).is_some()
+}
+
+/// The ticket that a reason names: one word of it, without the punctuation around it, or what matches in the whole.
+#[must_use]
+pub fn ticket_in<'r>(ticket: &regex::Regex, reason: &'r str) -> Option<&'r str> {
+    let bare = |word: &'r str| word.trim_matches(|letter: char| !letter.is_alphanumeric());
+    let words = || reason.split_whitespace();
+    let one = words().map(bare).chain(words()).find(|word| ticket.is_match(word));
+    one.or_else(|| ticket.find(reason).map(|found| found.as_str()))
 }
 
 fn check_quorum(rule: &Rule, requester: &Principal, members: &Members) -> Result<(), AskRefusal> {

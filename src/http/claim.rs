@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     domain::audit::Purpose,
-    provider::{Credentials, Holder, Provider, ProviderError, Receipt, Work},
+    provider::{Cause, Credentials, Holder, Provider, ProviderError, Receipt, Work},
     store::StoreError,
     usecase::claim::{self, Claim, Refused, Token},
 };
@@ -117,12 +117,13 @@ pub(super) async fn mint(app: &App, claim: &Claim) -> Result<(Arc<dyn Provider>,
         target: claim.access.target.clone(),
         grant: claim.grant.id,
         holder: Holder {
-            who: claim.grant.holder.clone(),
             email: claim.person.as_ref().and_then(|person| person.email.clone()),
-            aws_identity_center: None,
+            ..Holder::unknown(claim.grant.holder.clone())
         },
         receipt: Receipt(claim.access.receipt.clone()),
         siblings: Vec::new(),
+        past: Vec::new(),
+        cause: Cause::default(),
         now: app.ctx.clock.now(),
     };
     let credentials = provider.claim(&work, claim.until).await?;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::{Context, JobError};
 use crate::{
     domain::{
+        catalog::Alias,
         ids::{UserGroupId, UserId},
         people::{Members, Person, Standing},
         principal::Principal,
@@ -85,12 +86,31 @@ async fn known(ctx: &Context, age: SignedDuration) -> Result<Members, StoreError
 /// Who the holder of a grant is, in Slack and where the configuration says more.
 pub(super) async fn holder_in_clouds(ctx: &Context, who: &Principal, attempts: u32) -> Result<Holder, JobError> {
     let Principal::Person(user) = who else {
-        return Ok(Holder { who: who.clone(), email: None, aws_identity_center: None });
+        return Ok(Holder::unknown(who.clone()));
     };
     let person = holder(ctx, user, attempts).await?;
     let alias = ctx.tools.load().catalog.aliases.get(user).cloned().unwrap_or_default();
     let email = person.and_then(|person| person.email);
-    Ok(Holder { who: who.clone(), email, aws_identity_center: alias.aws_identity_center })
+    let Alias { aws_identity_center, azure_object_id } = alias;
+    Ok(Holder { who: who.clone(), email, aws_identity_center, azure_object_id })
+}
+
+/// Asks Slack who these people are, where that was never asked. What Slack does not tell now stays unknown: names are for
+/// those who read a cloud's own records, and nothing waits for them.
+pub(super) async fn get_to_know(ctx: &Context, people: &[UserId]) -> Result<(), StoreError> {
+    for id in people {
+        let wanted = id.clone();
+        if ctx.store.read(move |tx| Box::pin(async move { tx.lookup_person(&wanted).await })).await?.is_some() {
+            continue;
+        }
+        match ctx.tools.load().slack.clone().person(id, ctx.clock.now()).await {
+            Ok(person) => {
+                ctx.store.write(move |tx| Box::pin(async move { tx.save_person(&person).await })).await?;
+            }
+            Err(error) => tracing::warn!(user = %id, %error, "Slack does not say who an approver is"),
+        }
+    }
+    Ok(())
 }
 
 /// Who the holder of a grant is. An older answer is better than none, and after a few failures none is better than no

@@ -22,6 +22,7 @@ use crate::{
     usecase::{Env, end, heartbeat, lapse},
 };
 
+mod cause;
 pub mod directory;
 pub mod drift;
 mod pacing;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Context, JobError, Outcome, directory};
+use super::{Context, JobError, Outcome, cause, directory};
 use crate::{
     domain::{
         access::AccessKey,
@@ -12,7 +12,7 @@ use crate::{
         ids::{GrantId, RequestId},
         request::{Request, RequestState, ResolvedTargets},
     },
-    provider::{ErrorKind, Holder, Provider, ProviderError, Receipt, Work},
+    provider::{Cause, ErrorKind, Holder, Provider, ProviderError, Receipt, Work},
     store::StoreError,
     usecase::request,
 };
@@ -65,8 +65,10 @@ async fn resolve(
         let grant = GrantId(request.id.0);
         let key = AccessKey::of(target, &holder.who, grant);
         let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
+        let past = cause::past(ctx, &key).await.map_err(|error| unavailable(&error))?;
         let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
-        let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, now };
+        let cause = Cause::default(); // nothing is opened yet
+        let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, past, cause, now };
         by_cloud.entry(target.provider()).or_default().push(work);
     }
     let mut found = BTreeMap::new();

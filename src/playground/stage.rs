@@ -26,7 +26,7 @@ use crate::{
         audit::{Broken, Verifier},
         ids::PLAYGROUND_TEAM,
     },
-    provider::{aws, demo::DemoCloud},
+    provider::{aws, azure, demo::DemoCloud},
     store::StoreError,
     telemetry,
 };
@@ -71,6 +71,7 @@ impl Stage {
             entropy: Arc::new(SystemEntropy),
             environment: Arc::new(secrets),
             aws: aws::Tuning::default(),
+            azure: azure::Tuning::default(),
             demo: Some(cloud.clone()),
             metrics: telemetry::metrics(),
         };

@@ -18,6 +18,7 @@ use crate::domain::{
 };
 
 pub mod aws;
+pub mod azure;
 pub mod demo;
 mod tally;
 
@@ -88,6 +89,13 @@ pub trait Provider: Send + Sync {
         Made::Confirmed
     }
 
+    /// Whether the cloud's lists can be believed at `at` about an access with this receipt. Some show a change only
+    /// minutes later, and what they show until then is no difference.
+    fn is_settled(&self, receipt: &Receipt, at: Timestamp) -> bool {
+        let (_whatever_it_is, _at_any_time) = (receipt, at);
+        true
+    }
+
     /// What to note when an access with these notes was gone and is there again: from now on it is ours to take away once
     /// more.
     fn reclaimed(&self, noted: &Receipt) -> Receipt {
@@ -120,8 +128,27 @@ pub struct Work {
     /// What the provider noted for the other accesses under this key that may be in the cloud, or left something there.
     /// What is found in the cloud may be there because of them, and what is missing from the receipt may stand in theirs.
     pub siblings: Vec<Receipt>,
+    /// What the provider noted for those that are gone, the last ones first: a cloud's lists may still show them.
+    pub past: Vec<Receipt>,
+    /// Why it is opened, for the cloud's own records.
+    pub cause: Cause,
     /// The present moment.
     pub now: Timestamp,
+}
+
+/// Why something is opened: what a cloud is told for its own audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The request's short name, `REQ-…`.
+    pub request: String,
+    /// The role that was asked for.
+    pub role: String,
+    /// Why, in the requester's words; may be empty.
+    pub reason: String,
+    /// Whose approvals counted, by the names that people know them by.
+    pub approvers: Vec<String>,
+    /// The ticket that the reason names, where the role wants one.
+    pub ticket: Option<String>,
 }
 
 /// The holder of a grant, as clouds may need to know them.
@@ -133,6 +160,16 @@ pub struct Holder {
     pub email: Option<String>,
     /// The user name in the AWS identity store, where the configuration says it (`person.aws_identity_center`).
     pub aws_identity_center: Option<String>,
+    /// The object id in Entra, where the configuration says it (`person.azure_object_id`).
+    pub azure_object_id: Option<String>,
+}
+
+impl Holder {
+    /// Somebody of whom nothing more is known, or has to be.
+    #[must_use]
+    pub fn unknown(who: Principal) -> Self {
+        Self { who, email: None, aws_identity_center: None, azure_object_id: None }
+    }
 }
 
 /// What should be.
@@ -174,6 +211,8 @@ pub enum Made {
     Perhaps,
     /// The bot has made it, and the cloud has confirmed that it was gone afterwards.
     Confirmed,
+    /// The same, and the cloud has an id for it, by which it is told from all others before it is taken away again.
+    Recognised,
     /// The thing itself carries the grant's id.
     Marked,
 }

@@ -85,6 +85,22 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
+    /// The last accesses under this key of which nothing is left in the cloud, the last one first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_gone_under(&mut self, key: &AccessKey, most: u32) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from access where access_key = $1 and state = 'gone' and tidy_at is null
+             order by grant_id desc, position limit $2",
+        )
+        .bind(key.to_string())
+        .bind(most)
+        .fetch_all(&mut *self.conn)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
     /// Whether every access of this grant is in this state.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use jit::{
         ids::GrantId,
     },
     provider::{
-        Desired, ErrorKind, Holder, Live, Observed, Progress, Provider, ProviderError, Receipt, Work,
+        Cause, Desired, ErrorKind, Holder, Live, Observed, Progress, Provider, ProviderError, Receipt, Work,
         aws::{AwsIam, Settings, Tuning},
     },
 };
@@ -51,9 +51,19 @@ impl Story {
     /// A new grant of this target.
     fn grant(&self, target: Target) -> Work {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
-        let holder = Holder { who: "U0AAAA1".into(), email: None, aws_identity_center: None };
+        let holder = Holder::unknown("U0AAAA1".into());
         let key = AccessKey::of(&target, &holder.who, grant);
-        Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
+        Work {
+            key,
+            target,
+            grant,
+            holder,
+            receipt: Receipt::default(),
+            siblings: Vec::new(),
+            past: Vec::new(),
+            cause: Cause::default(),
+            now: self.clock.now(),
+        }
     }
 
     fn policy_on(&self, on: IamPrincipal) -> Work {

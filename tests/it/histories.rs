@@ -1,27 +1,17 @@
 //! Random histories: two people, roles that overlap on what they open, an AWS that goes wrong, a bot that is killed, and
 //! administrators who meddle. After each step the cloud has what live grants cover, and grants say what is so.
-//!
-//! The histories are the same in every run. `JIT_HISTORIES` sets how many there are, `JIT_SEED` which.
 
-use std::panic::AssertUnwindSafe;
+use proptest::prelude::*;
 
-use futures::{FutureExt, future::join_all};
-use proptest::{
-    prelude::*,
-    strategy::ValueTree,
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+use crate::harness::{
+    ledger::{Step, Trouble, live_through},
+    made_up::go_through,
 };
-
-use crate::harness::ledger::{Step, Trouble, live_through};
 
 /// How many histories an ordinary run goes through.
 const HISTORIES: usize = 10;
 /// How many steps the longest of them has.
 const LONGEST: usize = 16;
-/// How many are gone through side by side: they mostly wait for moto and the disk.
-const AT_A_TIME: usize = 4;
-/// How often a history that fails is cut down.
-const CUTS: usize = 60;
 
 fn step() -> impl Strategy<Value = Step> {
     let ask = || (0..2_usize, 0..6_usize, prop::sample::select(vec![5_i64, 15, 30, 60, 120]));
@@ -57,52 +47,9 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ])
 }
 
-/// What went wrong, if anything did.
-async fn flaw(history: Vec<Step>) -> Option<String> {
-    let panic = AssertUnwindSafe(live_through(history)).catch_unwind().await.err()?;
-    let text = panic.downcast_ref::<String>().cloned();
-    Some(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
-}
-
-/// Leaves out of a history what its failure does not need.
-async fn cut_down(mut tree: impl ValueTree<Value = Vec<Step>>, mut why: String) -> (Vec<Step>, String) {
-    let mut shortest = tree.current();
-    for _ in 0..CUTS {
-        let history = tree.current();
-        let goes_on = match flaw(history.clone()).await {
-            Some(found) => {
-                (shortest, why) = (history, found);
-                tree.simplify()
-            }
-            None => tree.complicate(),
-        };
-        if !goes_on {
-            break;
-        }
-    }
-    (shortest, why)
-}
-
-fn number(variable: &str) -> Option<usize> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} wants a number")))
-}
-
 #[tokio::test]
 async fn access_is_there_exactly_while_a_grant_covers_it_whatever_happens() {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&number("JIT_SEED").unwrap_or_default().to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let histories = prop::collection::vec(step(), 4..=LONGEST);
-    let mut left = number("JIT_HISTORIES").unwrap_or(HISTORIES);
-    while left > 0 {
-        let some: Vec<_> = (0..left.min(AT_A_TIME)).map(|_| histories.new_tree(&mut runner).unwrap()).collect();
-        left -= some.len();
-        let flaws = join_all(some.iter().map(|tree| flaw(tree.current()))).await;
-        if let Some((tree, why)) = some.into_iter().zip(flaws).find_map(|(tree, flaw)| Some((tree, flaw?))) {
-            let (history, why) = cut_down(tree, why).await;
-            panic!("{why}\n\nThe history: {history:#?}");
-        }
-    }
+    go_through(prop::collection::vec(step(), 4..=LONGEST), HISTORIES, live_through).await;
 }
 
 /// What was found by many more histories than an ordinary run has.

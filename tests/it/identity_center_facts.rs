@@ -13,7 +13,11 @@ use crate::harness::aws::{
 };
 
 fn holder(email: Option<&str>, name: Option<&str>) -> Holder {
-    Holder { who: "U0AAAA1".into(), email: email.map(Into::into), aws_identity_center: name.map(Into::into) }
+    Holder {
+        email: email.map(Into::into),
+        aws_identity_center: name.map(Into::into),
+        ..Holder::unknown("U0AAAA1".into())
+    }
 }
 
 #[tokio::test]

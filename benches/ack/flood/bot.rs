@@ -28,6 +28,7 @@ pub async fn work(home: &str, pace: &str) {
         entropy: Arc::new(SystemEntropy),
         environment: Arc::new(environment()),
         aws: Tuning { credentials: Some(credentials()), quota: Arc::new(Quota::new(limits)), ..Tuning::default() },
+        azure: jit::provider::azure::Tuning::default(),
         demo: None,
         metrics: telemetry::metrics(),
     };

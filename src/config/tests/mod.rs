@@ -2,6 +2,7 @@
 
 mod api;
 mod aws_targets;
+mod azure_targets;
 mod files;
 mod good;
 mod mutants;

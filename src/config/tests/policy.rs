@@ -292,7 +292,8 @@ role_arn = "arn:aws:iam::111122223333:user/deploy"
 early_end = "never"
 [[role.target]]
 type = "azure-role"
-scope = "/subscriptions/1"
+scope = "/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333"
+role = "Reader"
 [[role.target]]
 type = "aws_sts"
 role_arn = "arn:aws:iam::111122223333:role/deploy"
@@ -325,36 +326,36 @@ role_arn = "arn:aws:iam::111122223333:role/deploy"
     `----
   help: Known here: deny-policy, none.
 
-  x Targets of type "azure-role" are not available yet in this version
+  x A target of type "azure-role" needs the table [azure]
     ,-[jit.toml:23:8]
  23 | type = "azure-role"
     :        ^^^^^^^^^^^^
     `----
-  help: This version opens aws-sts, aws-identity-center, aws-iam-policy, aws-iam-group and demo.
-        Take the target out until yours can open it.
+  help: Add the table [azure] with tenant_id and credential to the main file; config/example.toml
+        shows it.
 
   x There is no target of type "aws_sts"
-    ,-[jit.toml:26:8]
- 26 | type = "aws_sts"
+    ,-[jit.toml:27:8]
+ 27 | type = "aws_sts"
     :        ^^^^^^^^^
     `----
   help: Did you mean `aws-sts`?
 
   x This role opens deploy twice
-    ,-[jit.toml:28:1]
- 28 | [[role.target]]
+    ,-[jit.toml:29:1]
+ 29 | [[role.target]]
     : ^^^^^^^|^^^^^^^
     :        `-- first here
- 29 | type = "demo"
- 30 | [[role.target]]
+ 30 | type = "demo"
+ 31 | [[role.target]]
     : ^^^^^^^|^^^^^^^
     :        `-- again here
     `----
   help: Take one of the two targets out.
 
   x `target` lacks `type`
-    ,-[jit.toml:32:1]
- 32 | [[role.target]]
+    ,-[jit.toml:33:1]
+ 33 | [[role.target]]
     : ^^^^^^^^^^^^^^^
     `----
   help: Add `type`; config/example.toml explains every key.

@@ -56,9 +56,15 @@ pub(super) fn compare(seen: &Seen<'_>) -> Plan {
 }
 
 fn is_missing(seen: &Seen<'_>, held: &Held) -> bool {
-    let should_be = held.access.state == AccessState::Live && held.grant.covers(seen.now);
+    let should_be =
+        held.access.state == AccessState::Live && held.grant.covers(seen.now) && is_settled(seen, held, seen.now);
     let here = seen.live.get(&seen.provider.place(&held.access.target));
     should_be && here.is_some_and(|live| !live.iter().any(|live| is_of(live, &held.access)))
+}
+
+/// Whether the cloud's lists can be believed about it at that moment.
+fn is_settled(seen: &Seen<'_>, held: &Held, at: Timestamp) -> bool {
+    seen.provider.is_settled(&Receipt(held.access.receipt.clone()), at)
 }
 
 /// Whether what a cloud has is what this access is, or was.
@@ -82,7 +88,11 @@ fn judge<'a>(seen: &'a Seen<'_>, place: &str, live: &Live) -> Verdict<'a> {
     let ours = seen.history.iter().filter(|held| is_of(live, &held.access));
     let ours = ours.map(|held| (held, made(held))).filter(|(_, made)| *made != Made::Nothing);
     let Some((last, made)) = ours.max_by_key(|(held, _)| ended_at(held)) else { return Verdict::Foreign };
-    let looked_at = seen.looked_at.get(place).copied();
+    if !is_settled(seen, last, seen.now) {
+        // the list may not have forgotten it yet
+        return Verdict::InOrder;
+    }
+    let looked_at = seen.looked_at.get(place).copied().filter(|at| is_settled(seen, last, *at));
     if is_ours(made, ended_at(last), looked_at, seen.now) { Verdict::Lingering(last) } else { Verdict::Foreign }
 }
 
@@ -93,7 +103,7 @@ fn is_ours(made: Made, ended_at: Timestamp, looked_at: Option<Timestamp>, now: T
         Made::Nothing => return false,
         Made::Marked => return true,
         Made::Confirmed => COMES_BACK_WITHIN,
-        Made::Perhaps => COMES_LATE_WITHIN,
+        Made::Perhaps | Made::Recognised => COMES_LATE_WITHIN,
     };
     let was_looked_for = looked_at.is_some_and(|looked_at| looked_at > ended_at + LAG);
     !was_looked_for && now.duration_since(ended_at) < within

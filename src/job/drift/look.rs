@@ -19,7 +19,7 @@ use crate::{
         catalog::{ProviderName, Target},
         time::short,
     },
-    provider::{ErrorKind, Holder, Live, Observed, Provider, ProviderError, Receipt, Work, counting},
+    provider::{Cause, ErrorKind, Holder, Live, Observed, Provider, ProviderError, Receipt, Work, counting},
     store::{Reader, StoreError, Tx},
 };
 
@@ -84,7 +84,7 @@ fn closer(provider: &dyn Provider, open: &[Held], now: Timestamp) -> Closer {
     let mut closer = Closer::new();
     for Held { access, grant } in open {
         if access.state == AccessState::Live && grant.covers(now) && provider.looks_closer(&access.target) {
-            let holder = Holder { who: grant.holder.clone(), email: None, aws_identity_center: None };
+            let holder = Holder::unknown(grant.holder.clone());
             closer.entry(provider.place(&access.target)).or_default().push(Work {
                 key: access.key.clone(),
                 target: access.target.clone(),
@@ -92,6 +92,8 @@ fn closer(provider: &dyn Provider, open: &[Held], now: Timestamp) -> Closer {
                 holder,
                 receipt: Receipt(access.receipt.clone()),
                 siblings: Vec::new(),
+                past: Vec::new(),
+                cause: Cause::default(),
                 now,
             });
         }

@@ -6,19 +6,20 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
+use jiff::Timestamp;
 
 use self::{
     trouble::{failed, wait},
     writing::{Basis, confirm_gone, confirm_live, give_up, hand_over, step},
 };
-use super::{Context, JobError, Outcome, conclude, directory};
+use super::{Context, JobError, Outcome, cause, conclude, directory};
 use crate::{
     domain::{
         access::{Access, AccessEvent, AccessKey, AccessState},
         grant::{Grant, GrantState},
         job::Leased,
     },
-    provider::{Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
+    provider::{Cause, Desired, ErrorKind, Holder, Progress, Provider, ProviderError, Receipt, Work},
 };
 
 mod trouble;
@@ -66,13 +67,15 @@ async fn open(
     if covered.iter().any(has_been_live) && !hand_over(ctx, basis, std::mem::take(&mut over), &longest).await? {
         return Ok(None);
     }
-    let wanted: Vec<Claimant> = covered.into_iter().filter(lacks).collect();
+    let wanted: Vec<Claimant> = covered.into_iter().filter(|it| lacks(it) || outlasts(it, until)).collect();
     let Some(first) = wanted.first().cloned() else {
         return Ok(Some(Outcome::Done));
     };
     let holder = directory::holder_in_clouds(ctx, &first.grant.holder, attempts).await?;
+    let (cause, past) = cause::around(ctx, &first.access, &first.grant, true).await?;
+    let around = Around { siblings, past, cause };
     let resolved = match provider(ctx, &first) {
-        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &siblings)).await,
+        Ok(provider) => provider.resolve(&work(ctx, &first, holder.clone(), &around)).await,
         Err(error) => Err(error),
     };
     let receipt = match resolved {
@@ -86,7 +89,7 @@ async fn open(
     if !hand_over(ctx, basis, over, &longest).await? {
         return Ok(None);
     }
-    match call(ctx, &first, holder, &siblings, &Desired::Present { until }).await {
+    match call(ctx, &first, holder, &around, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
             let env = ctx.env();
             conclude(ctx, leased, Outcome::Done, move |tx| confirm_live(tx, env, wanted, receipt, until).boxed())
@@ -104,6 +107,12 @@ async fn open(
 /// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.
 fn lacks(it: &Claimant) -> bool {
     it.access.state != AccessState::Live || it.access.until.is_some_and(|until| until < it.grant.ends_at)
+}
+
+/// Whether the cloud ends it by itself, and was told to end it later than any grant wants it now: another grant that
+/// shared it is over before its time.
+fn outlasts(it: &Claimant, until: Timestamp) -> bool {
+    it.access.target.is_in_azure() && it.access.until.is_some_and(|told| told > until)
 }
 
 /// Whether it has been confirmed once and not been taken away since, so that its own receipt says that what is in the cloud
@@ -165,8 +174,10 @@ async fn close(
         sessions_until: owed.iter().filter_map(|it| it.access.sessions_until).max(),
         early: owed.iter().any(|it| ended_early(&it.grant)),
     };
-    let holder = Holder { who: last.grant.holder.clone(), email: None, aws_identity_center: None };
-    let about_to = work(ctx, &last, holder.clone(), &owed);
+    let holder = Holder::unknown(last.grant.holder.clone());
+    let (cause, past) = cause::around(ctx, &last.access, &last.grant, false).await?;
+    let mut around = Around { siblings: owed.clone(), past, cause };
+    let about_to = work(ctx, &last, holder.clone(), &around);
     let note = provider(ctx, &last).map(|provider| provider.removing(&about_to)).unwrap_or_default();
     let (owed, last) = (noted(owed, &note), noted(vec![last.clone()], &note).pop().unwrap_or(last));
     // What is being removed already was written down before.
@@ -174,7 +185,8 @@ async fn close(
     let is_written = note.0.is_empty() && owed.iter().all(is_known);
     let written = if is_written { Some(owed) } else { step(ctx, basis, owed, AccessEvent::NotCovered).await? };
     let Some(owed) = written else { return Ok(None) };
-    let outcome = match call(ctx, &last, holder, &owed, &desired).await {
+    around.siblings.clone_from(&owed);
+    let outcome = match call(ctx, &last, holder, &around, &desired).await {
         Ok(Progress::Done { receipt, tidy_at }) => {
             let env = ctx.env();
             let outcome = tidy_at.map_or(Outcome::Done, |at| Outcome::Again { at });
@@ -202,10 +214,10 @@ async fn call(
     ctx: &Context,
     whose: &Claimant,
     holder: Holder,
-    siblings: &[Claimant],
+    around: &Around,
     desired: &Desired,
 ) -> Result<Progress, ProviderError> {
-    provider(ctx, whose)?.apply(&work(ctx, whose, holder, siblings), desired).await
+    provider(ctx, whose)?.apply(&work(ctx, whose, holder, around), desired).await
 }
 
 fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, ProviderError> {
@@ -219,8 +231,15 @@ fn provider(ctx: &Context, whose: &Claimant) -> Result<Arc<dyn Provider>, Provid
     })
 }
 
-fn work(ctx: &Context, whose: &Claimant, holder: Holder, siblings: &[Claimant]) -> Work {
-    let others = siblings.iter().filter(|other| other.access.id != whose.access.id);
+/// What else there is, and was, under the same key, and why.
+struct Around {
+    siblings: Vec<Claimant>,
+    past: Vec<Receipt>,
+    cause: Cause,
+}
+
+fn work(ctx: &Context, whose: &Claimant, holder: Holder, around: &Around) -> Work {
+    let others = around.siblings.iter().filter(|other| other.access.id != whose.access.id);
     Work {
         key: whose.access.key.clone(),
         target: whose.access.target.clone(),
@@ -228,6 +247,8 @@ fn work(ctx: &Context, whose: &Claimant, holder: Holder, siblings: &[Claimant]) 
         holder,
         receipt: Receipt(whose.access.receipt.clone()),
         siblings: others.map(|other| Receipt(other.access.receipt.clone())).collect(),
+        past: around.past.clone(),
+        cause: around.cause.clone(),
         now: ctx.clock.now(),
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         story::Trouble,
         workspace::{Fault, Server, Times, Workspace},
     },
-    provider::{aws, demo::DemoCloud},
+    provider::{aws, azure, demo::DemoCloud},
     telemetry,
 };
 
@@ -73,6 +73,7 @@ impl Stage {
             entropy: Arc::new(SystemEntropy),
             environment: Arc::new(secrets),
             aws: if options.aws_endpoint.is_some() { aws::Tuning::for_emulator() } else { aws::Tuning::default() },
+            azure: azure::Tuning::default(),
             demo: Some(clouds.clone()),
             metrics: telemetry::metrics(),
         };

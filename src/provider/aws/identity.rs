@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn holder(email: Option<&str>) -> Holder {
-        Holder { who: "U0AAAA1".into(), email: email.map(str::to_owned), aws_identity_center: None }
+        Holder { email: email.map(str::to_owned), ..Holder::unknown("U0AAAA1".into()) }
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_slack_says_is_made_to_fit(email in any::<Option<String>>(), user in any::<String>()) {
-            let name = source_identity(&Holder { who: user.as_str().into(), email, aws_identity_center: None });
+            let name = source_identity(&Holder { email, ..Holder::unknown(user.as_str().into()) });
             prop_assert!((2..=64).contains(&name.len()));
             prop_assert!(name.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_+=,.@-".contains(&letter)));
         }

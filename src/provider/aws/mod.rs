@@ -265,9 +265,13 @@ async fn load(region: &str, endpoint_url: Option<&Url>, tuning: &Tuning) -> aws_
 fn target_of(work: &Work) -> Result<&RoleTarget, ProviderError> {
     match &work.target {
         Target::AwsSts(target) => Ok(target),
-        Target::AwsIdentityCenter(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => {
-            Err(refused("a target of another kind was taken to STS: report this"))
-        }
+        Target::AwsIdentityCenter(_)
+        | Target::AwsIamPolicy(_)
+        | Target::AwsIamGroup(_)
+        | Target::AzureRole(_)
+        | Target::EntraRole(_)
+        | Target::EntraGroup(_)
+        | Target::Demo(_) => Err(refused("a target of another kind was taken to STS: report this")),
     }
 }
 

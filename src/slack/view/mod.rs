@@ -96,6 +96,11 @@ fn running(target: &Target) -> Running {
         Target::AwsSts(sts) if sts.early_end == EarlyEnd::None => Running::UntilPlannedEnd,
         Target::AwsIdentityCenter(assignment) if !assignment.cut_off_sessions => Running::Nothing,
         Target::AwsSts(_) | Target::AwsIdentityCenter(_) => Running::CutOff,
-        Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => Running::Nothing,
+        Target::AwsIamPolicy(_)
+        | Target::AwsIamGroup(_)
+        | Target::AzureRole(_)
+        | Target::EntraRole(_)
+        | Target::EntraGroup(_)
+        | Target::Demo(_) => Running::Nothing,
     }
 }

@@ -39,6 +39,11 @@ pub fn caveat(caveat: Caveat) -> String {
                 .to_owned()
         }
         Caveat::SessionsRunOn { up_to } => sessions_run_on(up_to),
+        Caveat::AzureTakesItsTime => {
+            "Azure can take up to ten minutes until it counts, and as long after the end; sign in again to see it sooner. It \
+             takes nothing away in the first five minutes."
+                .to_owned()
+        }
     }
 }
 

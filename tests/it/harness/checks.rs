@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jit::domain::{
+    access::FOUND_AS,
     audit::{Event, Fact, Verifier},
     grant::GrantState,
     ids::{GrantId, RequestId},
@@ -12,12 +13,16 @@ use jit::domain::{
 };
 use jit::playground::workspace::{CallOutcome, Message};
 
-use super::World;
+use super::{
+    World,
+    azure::{TOKENS, Thing, directory::CLIENT_SECRET, pim::FIVE_MINUTES},
+};
 
 pub async fn all(world: &World) {
     let events = trail(world).await;
     nothing_is_left_over(world).await;
     no_access_outlives_its_grant(world, &events).await;
+    nothing_in_azure_is_other_than_it_should_be(world).await;
     world.nothing_is_pretended().await;
     every_grant_is_justified(world, &events).await;
     the_trail_tells_each_change_once(world, &events).await;
@@ -81,6 +86,25 @@ async fn no_access_outlives_its_grant(world: &World, events: &[Event]) {
             );
         }
         assert!(!world.cloud.can(&access_key_id, "s3:GetObject", until).await, "{access_key_id} works at {until}");
+    }
+}
+
+/// Azure was asked for nothing that no client may ask for, and whatever it was asked to assign ends by itself, no later
+/// than the last grant of it; only what began less than five minutes before that cannot be shorter.
+async fn nothing_in_azure_is_other_than_it_should_be(world: &World) {
+    let defects = world.azure.defects();
+    assert!(defects.is_empty(), "no client of Azure may do this: {defects:#?}");
+    let accesses = world.accesses().await;
+    for schedule in world.azure.schedules() {
+        let of_it = accesses.iter().filter(|(access, _)| {
+            Thing::of(&access.target).as_ref() == Some(&schedule.thing)
+                && access.receipt.get(FOUND_AS) == Some(&schedule.principal)
+        });
+        let last = of_it.map(|(_, grant)| grant.ends_at).max();
+        let last = last.unwrap_or_else(|| panic!("nobody asked for it: {schedule:?}"));
+        let end = schedule.meant_to_end.unwrap_or_else(|| panic!("it has no end of its own: {schedule:?}"));
+        let latest = last.max(schedule.assigned_at + FIVE_MINUTES);
+        assert!(end <= latest, "the last grant ends at {last}: {schedule:?}");
     }
 }
 
@@ -210,6 +234,7 @@ fn no_secret_is_anywhere(world: &World) {
     let app = world.slack.app();
     let mut secrets = vec![app.signing_secret, app.token, "the-external-id-of-this-install".to_owned()];
     secrets.push(super::aws::SECRET_ACCESS_KEY.to_owned());
+    secrets.extend([CLIENT_SECRET, TOKENS].map(str::to_owned));
     secrets.extend(world.shown_secrets.iter().cloned());
     let mut places = vec![("Slack", format!("{:?}", world.slack.calls()).into_bytes())];
     for suffix in ["", "-wal"] {

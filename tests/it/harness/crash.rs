@@ -18,6 +18,7 @@ pub struct Fuse {
 struct Trace {
     slack: usize,
     aws: usize,
+    azure: usize,
     sessions: usize,
     log: Option<(u64, SystemTime)>,
 }
@@ -54,8 +55,8 @@ impl World {
     fn trace(&self) -> Trace {
         let log = std::fs::metadata(format!("{}-wal", self.store_file().display())).ok();
         let log = log.and_then(|log| Some((log.len(), log.modified().ok()?)));
-        let (slack, aws) = (self.slack.calls().len(), self.cloud.calls().len());
-        Trace { slack, aws, sessions: self.cloud.sessions().len(), log }
+        let (slack, aws, azure) = (self.slack.calls().len(), self.cloud.calls().len(), self.azure.calls().len());
+        Trace { slack, aws, azure, sessions: self.cloud.sessions().len(), log }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use jit::domain::{
-    access::{Access, AccessState},
+    access::{Access, AccessState, FOUND_AS},
     catalog::{IamPrincipal, Target},
     grant::{Grant, GrantState},
 };
@@ -12,6 +12,7 @@ use jit::domain::{
 use super::{
     World,
     aws::{Cloud, Fault, center_story::MEMBER, identity_center::unique},
+    azure::Thing,
 };
 
 /// The calls that give access, and those that take it away.
@@ -134,12 +135,20 @@ impl World {
         .await
     }
 
+    /// Whether the cloud has what this access is; nothing for sessions, of which no list is kept.
+    pub async fn has(&self, access: &Access) -> Option<bool> {
+        match Thing::of(&access.target) {
+            Some(thing) => Some(access.receipt.get(FOUND_AS).is_some_and(|id| self.azure.holds(&thing, id))),
+            None => self.cloud.has(access).await,
+        }
+    }
+
     /// At any moment: a grant that says it is live has all of its access, and one that says it is over has none that
     /// only it was for.
     pub async fn nothing_is_pretended(&self) {
         let accesses = self.accesses().await;
         for (access, grant) in &accesses {
-            let Some(is_there) = self.cloud.has(access).await else { continue };
+            let Some(is_there) = self.has(access).await else { continue };
             let says_live = matches!(grant.state, GrantState::Active { .. }) && access.state == AccessState::Live;
             let why = || format!("{} {:?}, {:?} at {}", grant.code.grant(), grant.state, access, self.now());
             assert!(is_there || !says_live, "it says live, and is not there: {}", why());
@@ -162,7 +171,7 @@ impl World {
             assert_eq!(says_live, grant.covers(self.now()), "{}", why());
             let expected = if says_live { AccessState::Live } else { AccessState::Gone };
             assert_eq!(access.state, expected, "{}", why());
-            let Some(is_there) = self.cloud.has(access).await else { continue };
+            let Some(is_there) = self.has(access).await else { continue };
             let covered = accesses.iter().any(|(other, grant)| other.key == access.key && grant.covers(self.now()));
             let standing = self.standing.contains(&access.key);
             assert!(is_there == covered || standing, "there: {is_there}, covered: {covered}; {}", why());
@@ -171,7 +180,7 @@ impl World {
 }
 
 impl Cloud {
-    /// Whether it has what this access is; nothing for sessions, of which it keeps no list.
+    /// Whether it has what this access is; nothing for sessions, of which it keeps no list, and for other clouds.
     pub async fn has(&self, access: &Access) -> Option<bool> {
         match &access.target {
             Target::AwsIdentityCenter(target) => {
@@ -186,7 +195,11 @@ impl Cloud {
                 let IamPrincipal::User(user) = &target.on else { return None };
                 Some(self.policy_names(user).await.contains(&format!("jit-{}", access.grant)))
             }
-            Target::AwsSts(_) | Target::Demo(_) => None,
+            Target::AwsSts(_)
+            | Target::AzureRole(_)
+            | Target::EntraRole(_)
+            | Target::EntraGroup(_)
+            | Target::Demo(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod acting;
 pub mod aws;
+pub mod azure;
 pub mod browser;
 pub mod checks;
 pub mod cli;
@@ -10,9 +11,11 @@ mod crash;
 pub mod estate;
 pub mod issuer;
 pub mod ledger;
+pub mod made_up;
 pub mod process;
 pub mod roles;
 mod steps;
+mod waiting;
 pub mod world;
 
 pub use steps::{masked, newest_dm, state, user};

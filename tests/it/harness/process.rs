@@ -51,6 +51,11 @@ impl Process {
         Self { slack, cloud, dir, listen, environment, child: None, _slack_server: server }
     }
 
+    /// What the program is to find in its environment.
+    pub fn sets(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     /// The usual configuration, and the program up.
     pub async fn start() -> Self {
         let mut process = Self::prepare(|config| config).await;

@@ -1,5 +1,5 @@
 //! The world of a story: the real router and a real SQLite file, a clock that stands still until it is told to move,
-//! a Slack workspace and an AWS that can be told to fail, and people who type and click.
+//! a Slack workspace, an AWS and an Azure that can be told to fail, and people who type and click.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,13 +24,19 @@ use jit::{
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
 
-use super::{aws::Cloud, checks, crash::Fuse};
+use super::{
+    aws::Cloud,
+    azure::{Azure, directory::CLIENT_SECRET},
+    checks,
+    crash::Fuse,
+};
 
 /// Everything a story needs.
 pub struct World {
     pub clock: ManualClock,
     pub slack: Workspace,
     pub cloud: Cloud,
+    pub azure: Azure,
     /// The role behind `prod-deploy`.
     pub role_arn: String,
     pub app: Arc<App>,
@@ -147,6 +153,7 @@ impl World {
     async fn begun(at: Timestamp, tuning: Tuning, edit: impl FnOnce(String) -> String) -> Self {
         let clock = ManualClock::at(at);
         let cloud = Cloud::start(Arc::new(clock.clone())).await;
+        let azure = Azure::start(Arc::new(clock.clone())).await;
         let role_arn = cloud.role("prod-deploy").await;
         let slack = workspace(Arc::new(clock.clone()));
         let slack_server = slack.start().await.unwrap();
@@ -156,13 +163,15 @@ impl World {
         std::fs::write(dir.path().join("jit.toml"), edit(text)).unwrap();
         let environment = environment(&slack);
         slack.connect_bot(format!("http://{listen}/slack/events"));
-        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, &tuning, 1).await;
+        let tunings = (&tuning, azure.tuning());
+        let app = bring_up(&dir.path().join("jit.toml"), &environment, &clock, tunings, 1).await;
         let bot = Some(Serving::begin(listener, app.clone(), false));
         let shown_secrets = Vec::new();
         Self {
             clock,
             slack,
             cloud,
+            azure,
             role_arn,
             app,
             shown_secrets,
@@ -278,7 +287,8 @@ impl World {
         self.kill().await;
         self.lives += 1;
         let listener = bind_again(self.listen).await;
-        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, &self.tuning, self.lives).await;
+        let tunings = (&self.tuning, self.azure.tuning());
+        self.app = bring_up(&self.config_file(), &self.environment, &self.clock, tunings, self.lives).await;
         self.bot = Some(Serving::begin(listener, self.app.clone(), self.is_apart));
     }
 
@@ -364,6 +374,7 @@ pub(super) fn environment(slack: &Workspace) -> BTreeMap<String, String> {
         ("SLACK_SIGNING_SECRET", app.signing_secret.as_str()),
         ("SLACK_BOT_TOKEN", app.token.as_str()),
         ("JIT_EXTERNAL_ID", "the-external-id-of-this-install"),
+        ("AZURE_CLIENT_SECRET", CLIENT_SECRET),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -373,7 +384,7 @@ async fn bring_up(
     file: &std::path::Path,
     environment: &BTreeMap<String, String>,
     clock: &ManualClock,
-    tuning: &Tuning,
+    (aws, azure): (&Tuning, jit::provider::azure::Tuning),
     life: u64,
 ) -> Arc<App> {
     let config = config::load(file, environment).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -381,7 +392,8 @@ async fn bring_up(
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SeededEntropy::new(life)),
         environment: Arc::new(environment.clone()),
-        aws: tuning.clone(),
+        aws: aws.clone(),
+        azure,
         demo: None,
         metrics: telemetry::metrics(),
     };

@@ -108,9 +108,12 @@ fn kind(target: &Target) -> Result<Kind<'_>, ProviderError> {
     match target {
         Target::AwsIamPolicy(target) => Ok(Kind::Policy(target)),
         Target::AwsIamGroup(target) => Ok(Kind::Group(target)),
-        Target::AwsSts(_) | Target::AwsIdentityCenter(_) | Target::Demo(_) => {
-            Err(refused("a target of another kind was taken to IAM: report this"))
-        }
+        Target::AwsSts(_)
+        | Target::AwsIdentityCenter(_)
+        | Target::AzureRole(_)
+        | Target::EntraRole(_)
+        | Target::EntraGroup(_)
+        | Target::Demo(_) => Err(refused("a target of another kind was taken to IAM: report this")),
     }
 }
 

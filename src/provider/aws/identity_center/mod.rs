@@ -356,9 +356,13 @@ fn target_of(work: &Work) -> Result<&PermissionSetTarget, ProviderError> {
 fn assignable(target: &Target) -> Result<&PermissionSetTarget, ProviderError> {
     match target {
         Target::AwsIdentityCenter(target) => Ok(target),
-        Target::AwsSts(_) | Target::AwsIamPolicy(_) | Target::AwsIamGroup(_) | Target::Demo(_) => {
-            Err(refused("a target of another kind was taken to Identity Center: report this"))
-        }
+        Target::AwsSts(_)
+        | Target::AwsIamPolicy(_)
+        | Target::AwsIamGroup(_)
+        | Target::AzureRole(_)
+        | Target::EntraRole(_)
+        | Target::EntraGroup(_)
+        | Target::Demo(_) => Err(refused("a target of another kind was taken to Identity Center: report this")),
     }
 }
 

@@ -11,7 +11,7 @@ use jit::{
         ids::GrantId,
     },
     provider::{
-        Desired, Holder, Progress, Provider, ProviderError, Receipt, Work,
+        Cause, Desired, Holder, Progress, Provider, ProviderError, Receipt, Work,
         aws::{
             Tuning,
             identity_center::{IdentityCenter, Settings},
@@ -89,10 +89,23 @@ impl Story {
 
     pub fn access_to(&self, account: &str) -> Access {
         let (grant, target) = (GrantId::new(self.clock.now(), &self.entropy), self.target(account));
-        let holder = Holder { who: "U0AAAA1".into(), email: Some(self.email.clone()), aws_identity_center: None };
+        let holder = Holder { email: Some(self.email.clone()), ..Holder::unknown("U0AAAA1".into()) };
         let key = AccessKey::of(&target, &holder.who, grant);
         let (receipt, siblings, now) = (Receipt::default(), Vec::new(), self.clock.now());
-        Access { work: Work { key, target, grant, holder, receipt, siblings, now }, notes: Vec::new() }
+        Access {
+            work: Work {
+                key,
+                target,
+                grant,
+                holder,
+                receipt,
+                siblings,
+                past: Vec::new(),
+                cause: Cause::default(),
+                now,
+            },
+            notes: Vec::new(),
+        }
     }
 
     /// One run of the job towards there being access: what it notes is stored before the cloud is asked.

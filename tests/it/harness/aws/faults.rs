@@ -1,9 +1,5 @@
 //! What can go wrong between the bot and AWS.
 
-use std::sync::{Mutex, PoisonError};
-
-use tokio::sync::watch;
-
 /// One way to go wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -58,40 +54,4 @@ impl Fault {
     /// The session policy is none.
     pub const MALFORMED_POLICY: Self =
         Self::Refuse { status: 400, code: "MalformedPolicyDocument", message: "Syntax errors in policy." };
-}
-
-/// The faults that lie in wait.
-pub(super) struct Faults {
-    waiting: Mutex<Vec<(String, usize, Fault)>>,
-    healed: watch::Sender<u32>,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), healed: watch::Sender::new(0) }
-    }
-}
-
-impl Faults {
-    pub fn add(&self, action: &str, times: usize, fault: Fault) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((action.to_owned(), times, fault));
-    }
-
-    pub fn clear(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.healed.send_modify(|times| *times += 1);
-    }
-
-    /// What this attempt at `action` is to suffer.
-    pub fn take(&self, action: &str) -> Option<Fault> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, times, fault) = waiting.iter_mut().find(|(on, times, _)| on == action && *times > 0)?;
-        *times -= 1;
-        Some(fault.clone())
-    }
-
-    pub async fn healed(&self) {
-        // fails when the cloud is gone, and then there is nobody to hang for
-        self.healed.subscribe().changed().await.ok();
-    }
 }

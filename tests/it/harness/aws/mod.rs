@@ -44,6 +44,7 @@ pub mod sts_story;
 
 pub use center::Slow;
 pub use faults::Fault;
+pub use proxy::broken;
 pub use record::{Call, Session};
 
 /// The bot's own access key; moto takes any.

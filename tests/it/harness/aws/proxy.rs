@@ -16,8 +16,9 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use url::Url;
 
 use super::{
+    super::waiting::Faults,
     center::Center,
-    faults::{Fault, Faults},
+    faults::Fault,
     federation, moto,
     record::{Call, Record, Session},
 };
@@ -31,7 +32,7 @@ pub(super) struct Proxy {
 
 /// What the proxy and the test both look at.
 pub(super) struct Shared {
-    pub faults: Faults,
+    pub faults: Faults<Fault>,
     pub record: Record,
     pub center: Center,
     pub http: reqwest::Client,
@@ -222,7 +223,7 @@ fn error(headers: &HeaderMap, status: u16, code: &str, message: &str) -> Respons
 }
 
 /// An answer that breaks off before its end.
-pub(super) fn broken() -> Response {
+pub fn broken() -> Response {
     let breaks = futures::stream::once(async { Err::<Bytes, _>(io::Error::other("the line is dead")) });
     Response::new(Body::from_stream(breaks))
 }

@@ -11,7 +11,7 @@ use jit::{
         ids::GrantId,
     },
     provider::{
-        Desired, Holder, Progress, Provider, ProviderError, Receipt, Secrets, Work,
+        Cause, Desired, Holder, Progress, Provider, ProviderError, Receipt, Secrets, Work,
         aws::{AwsSts, Settings, Tuning},
     },
 };
@@ -54,10 +54,19 @@ impl Story {
     pub fn grant(&self) -> Work {
         let grant = GrantId::new(self.clock.now(), &self.entropy);
         let target = Target::AwsSts(self.target.clone());
-        let holder =
-            Holder { who: "U0AAAA1".into(), email: Some("sre.one@example.com".into()), aws_identity_center: None };
+        let holder = Holder { email: Some("sre.one@example.com".into()), ..Holder::unknown("U0AAAA1".into()) };
         let key = AccessKey::of(&target, &holder.who, grant);
-        Work { key, target, grant, holder, receipt: Receipt::default(), siblings: Vec::new(), now: self.clock.now() }
+        Work {
+            key,
+            target,
+            grant,
+            holder,
+            receipt: Receipt::default(),
+            siblings: Vec::new(),
+            past: Vec::new(),
+            cause: Cause::default(),
+            now: self.clock.now(),
+        }
     }
 
     pub fn in_minutes(&self, minutes: i64) -> Timestamp {
