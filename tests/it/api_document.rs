@@ -129,12 +129,12 @@ async fn no_made_up_call_gets_an_answer_that_is_not_described() {
 /// Names of what is there, so that calls come further than to "not found".
 fn known(grant: &Value, request: &Value) -> String {
     let of = |operations: &[&str], name: &Value| {
-        operations
-            .iter()
-            .map(|operation| {
-                format!("[[operations]]\ninclude-operation-id = \"{operation}\"\nparameters = {{ \"path.id\" = {name} }}\n\n")
-            })
-            .collect::<String>()
+        let each = operations.iter().map(|operation| {
+            format!(
+                "[[operations]]\ninclude-operation-id = \"{operation}\"\nparameters = {{ \"path.id\" = {name} }}\n\n"
+            )
+        });
+        each.collect::<Vec<_>>().concat()
     };
     of(&["grant", "heartbeat", "credentials", "console", "extend"], grant) + &of(&["request"], request)
 }
