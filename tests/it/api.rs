@@ -1,6 +1,9 @@
 //! Programs that call the API: somebody signs one in from Slack, and it asks, waits, claims and gives back.
 
-use jit::domain::audit::{AttemptRefusal, Fact, Purpose};
+use jit::{
+    domain::audit::{AttemptRefusal, Fact, Purpose},
+    playground::workspace::User,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -451,6 +454,24 @@ async fn strangers_are_slowed_down_and_others_are_not() {
     assert_eq!(program.get("/whoami").await.status, 200);
     world.advance(seconds(15)).await;
     assert_eq!(stranger.post("/logins", json!({ "machine": "x" })).await.status, 201);
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_workspace_takes_no_session_along() {
+    let mut world = World::start().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    let program = world.signs_in(&requester).await;
+    let ask = json!({ "role": "prod-deploy", "duration": "30m", "reason": "OPS-42" });
+    let grant = world.grants_by_api(&program, &approver, ask.clone()).await;
+    world.slack.add_user(User { is_deleted: true, ..User::named("requester") });
+    world.advance(minutes(15)).await;
+    let credentials = format!("/grants/{}/credentials", grant["id"].as_str().unwrap());
+    assert_eq!(program.post("/requests", ask).await.code(), "session_expired");
+    assert_eq!(program.post(&credentials, json!({})).await.code(), "session_expired");
+    world.slack.add_user(User::named("requester"));
+    world.advance(minutes(15)).await;
     world.everything_is_read();
     world.finish().await;
 }

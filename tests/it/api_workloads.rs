@@ -45,8 +45,7 @@ fn claims(world: &World, issuer: &Issuer) -> Value {
 }
 
 /// The same claims with some of them changed; a null takes one out.
-#[expect(clippy::needless_pass_by_value, reason = "what is changed is written down where it is said")]
-fn but(claims: &Value, changes: Value) -> Value {
+fn but(claims: &Value, changes: &Value) -> Value {
     let mut changed = claims.clone();
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
@@ -138,35 +137,35 @@ async fn what_pretends_to_be_a_pipeline_is_refused_with_a_code_and_stands_on_the
     let table = [
         (
             "another audience",
-            key.signs(&but(&claims, json!({ "aud": "https://github.com/acme" }))),
+            key.signs(&but(&claims, &json!({ "aud": "https://github.com/acme" }))),
             "audience_mismatch",
         ),
-        ("no audience", key.signs(&but(&claims, json!({ "aud": null }))), "token_invalid"),
-        ("another issuer", key.signs(&but(&claims, json!({ "iss": "https://evil.example" }))), "token_invalid"),
-        ("no issuer", key.signs(&but(&claims, json!({ "iss": null }))), "token_invalid"),
+        ("no audience", key.signs(&but(&claims, &json!({ "aud": null }))), "token_invalid"),
+        ("another issuer", key.signs(&but(&claims, &json!({ "iss": "https://evil.example" }))), "token_invalid"),
+        ("no issuer", key.signs(&but(&claims, &json!({ "iss": null }))), "token_invalid"),
         ("another issuer's key", stranger.key().signs(&claims), "token_invalid"),
         ("HS256 with the public key", key.forges(&claims), "token_invalid"),
         ("no signature", unsigned, "token_invalid"),
         ("a tampered signature", tampered, "token_invalid"),
         ("no token", "nothing".to_owned(), "token_invalid"),
         ("a very long text", "x".repeat(20_000), "token_invalid"),
-        ("expired", key.signs(&but(&claims, json!({ "exp": now - 30 }))), "token_expired"),
-        ("no expiry", key.signs(&but(&claims, json!({ "exp": null }))), "token_invalid"),
-        ("no beginning", key.signs(&but(&claims, json!({ "iat": null }))), "token_invalid"),
-        ("not valid yet", key.signs(&but(&claims, json!({ "nbf": now + 31 }))), "token_expired"),
-        ("from the future", key.signs(&but(&claims, json!({ "iat": now + 31 }))), "token_expired"),
+        ("expired", key.signs(&but(&claims, &json!({ "exp": now - 30 }))), "token_expired"),
+        ("no expiry", key.signs(&but(&claims, &json!({ "exp": null }))), "token_invalid"),
+        ("no beginning", key.signs(&but(&claims, &json!({ "iat": null }))), "token_invalid"),
+        ("not valid yet", key.signs(&but(&claims, &json!({ "nbf": now + 31 }))), "token_expired"),
+        ("from the future", key.signs(&but(&claims, &json!({ "iat": now + 31 }))), "token_expired"),
         (
             "a fork",
-            key.signs(&but(&claims, json!({ "repository_id": "99", "repository_owner_id": "98" }))),
+            key.signs(&but(&claims, &json!({ "repository_id": "99", "repository_owner_id": "98" }))),
             "workload_unknown",
         ),
-        ("a namesake", key.signs(&but(&claims, json!({ "repository_owner_id": "98" }))), "workload_unknown"),
-        ("a branch", key.signs(&but(&claims, json!({ "ref": "refs/heads/topic" }))), "workload_unknown"),
-        ("no environment", key.signs(&but(&claims, json!({ "environment": null }))), "workload_unknown"),
-        ("a pull request", key.signs(&but(&claims, json!({ "event_name": "pull_request" }))), "workload_unknown"),
+        ("a namesake", key.signs(&but(&claims, &json!({ "repository_owner_id": "98" }))), "workload_unknown"),
+        ("a branch", key.signs(&but(&claims, &json!({ "ref": "refs/heads/topic" }))), "workload_unknown"),
+        ("no environment", key.signs(&but(&claims, &json!({ "environment": null }))), "workload_unknown"),
+        ("a pull request", key.signs(&but(&claims, &json!({ "event_name": "pull_request" }))), "workload_unknown"),
         (
             "one's own runner",
-            key.signs(&but(&claims, json!({ "runner_environment": "self-hosted" }))),
+            key.signs(&but(&claims, &json!({ "runner_environment": "self-hosted" }))),
             "workload_unknown",
         ),
     ];
@@ -179,11 +178,11 @@ async fn what_pretends_to_be_a_pipeline_is_refused_with_a_code_and_stands_on_the
 
     assert_eq!(proves(&world, &good).await.status, 201, "clocks may be apart a little, and this one is in order");
     assert_eq!(proves(&world, &good).await.code(), "token_replayed");
-    let again = key.signs(&but(&claims, json!({ "exp": now + 299 })));
+    let again = key.signs(&but(&claims, &json!({ "exp": now + 299 })));
     assert_eq!(proves(&world, &again).await.code(), "token_replayed", "signed anew, with the same id");
-    let late = key.signs(&but(&claims, json!({ "exp": now - 29, "jti": "other" })));
+    let late = key.signs(&but(&claims, &json!({ "exp": now - 29, "jti": "other" })));
     assert_eq!(proves(&world, &late).await.status, 201, "within the leeway");
-    let tag = key.signs(&but(&claims, json!({ "ref": "refs/tags/v1.2", "jti": "tag" })));
+    let tag = key.signs(&but(&claims, &json!({ "ref": "refs/tags/v1.2", "jti": "tag" })));
     assert_eq!(proves(&world, &tag).await.status, 201);
     let mut world = world;
     world.settle().await;
@@ -196,7 +195,7 @@ async fn gitlab_says_which_refs_are_protected_and_nothing_else_counts() {
     let (world, issuer, claims) = with_pipeline().await;
     let gitlab = but(
         &claims,
-        json!({ "iss": format!("{}/gitlab", issuer.url), "project_id": "22", "project_path": "acme/lab", "ref": "main",
+        &json!({ "iss": format!("{}/gitlab", issuer.url), "project_id": "22", "project_path": "acme/lab", "ref": "main",
                 "ref_protected": "true", "pipeline_source": "push", "user_login": "tanuki", "job_id": "7" }),
     );
     let key = issuer.key();
@@ -206,7 +205,7 @@ async fn gitlab_says_which_refs_are_protected_and_nothing_else_counts() {
         ("a fork's merge request", json!({ "project_id": "23", "pipeline_source": "merge_request_event" })),
         ("another branch", json!({ "ref": "topic" })),
     ] {
-        let answer = proves(&world, &key.signs(&but(&gitlab, changes))).await;
+        let answer = proves(&world, &key.signs(&but(&gitlab, &changes))).await;
         assert_eq!(answer.code(), "workload_unknown", "{what}");
     }
     assert_eq!(proves(&world, &key.signs(&gitlab)).await.text("/workload"), "lab-deploy");
@@ -218,7 +217,7 @@ async fn keys_rotate_and_issuers_fail_without_anybody_noticing_too_much() {
     let (world, issuer, claims) = with_pipeline().await;
     let token = |key: &crate::harness::issuer::Key, jti: &str, world: &World| {
         let now = world.now().as_second();
-        key.signs(&but(&claims, json!({ "jti": jti, "iat": now, "nbf": now, "exp": now + 300 })))
+        key.signs(&but(&claims, &json!({ "jti": jti, "iat": now, "nbf": now, "exp": now + 300 })))
     };
     let old = issuer.key();
     // Many at once are one question.
