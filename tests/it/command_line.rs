@@ -1,5 +1,7 @@
 //! The commands for people beside `jit run`: signing in, asking, looking, fetching credentials, giving back.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
 use crate::harness::{
@@ -14,7 +16,6 @@ async fn somebody_signs_in_and_out() {
     let [requester] = world.people(["requester"]);
     let shell = Shell::of(&mut world, &requester).await;
     let kept = shell.file("state/jit/sessions.json");
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
 
     let who = shell.start(["whoami"]).ends(&mut world).await;

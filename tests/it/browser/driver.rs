@@ -32,7 +32,7 @@ impl Running {
         let mut told = Vec::new();
         while let Some(Ok(line)) = running.lines.next() {
             if let Some((_, said)) = line.split_once(sign) {
-                running.said = said.to_owned();
+                said.clone_into(&mut running.said);
                 return running;
             }
             told.push(line);
