@@ -190,5 +190,5 @@ async fn end(world: &mut World, nth: usize) -> bool {
 
 #[tokio::test]
 async fn azure_has_exactly_what_live_grants_cover_whatever_happens() {
-    go_through(prop::collection::vec(step(), 4..=LONGEST), HISTORIES, live_through).await;
+    Box::pin(go_through(prop::collection::vec(step(), 4..=LONGEST), HISTORIES, live_through)).await;
 }

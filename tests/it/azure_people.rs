@@ -35,6 +35,7 @@ async fn who_cannot_be_found_may_not_sign_in_or_is_a_guest_is_told_so() {
             Principal { id: guid("namesake"), upn: "other@acme.example".to_owned(), ..Principal::user("requester") };
         world.azure.add(again);
     };
+    #[expect(clippy::type_complexity, reason = "a table")]
     let arranged: [(&dyn Fn(&World), &str); 4] = [
         (&unknown, "Entra knows nobody by the e-mail address requester@acme.example"),
         (&disabled, "disabled"),

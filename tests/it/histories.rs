@@ -49,7 +49,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 
 #[tokio::test]
 async fn access_is_there_exactly_while_a_grant_covers_it_whatever_happens() {
-    go_through(prop::collection::vec(step(), 4..=LONGEST), HISTORIES, live_through).await;
+    Box::pin(go_through(prop::collection::vec(step(), 4..=LONGEST), HISTORIES, live_through)).await;
 }
 
 /// What was found by many more histories than an ordinary run has.

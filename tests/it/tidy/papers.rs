@@ -118,6 +118,7 @@ fn documents_to_paste_are_in_order() {
     let readme = Source::read("README.md");
     let documents = blocks(&readme, "json");
     assert!(documents.len() >= 3, "README.md has policies for the bot, its targets and the revoker");
+    let actions = Regex::new("\"Microsoft\\.Authorization/[^\"]+\"").unwrap();
     for document in &documents {
         let policy: serde_json::Value =
             serde_json::from_str(document).unwrap_or_else(|error| panic!("README.md: {error} in\n{document}"));
@@ -125,7 +126,6 @@ fn documents_to_paste_are_in_order() {
             // a role for Azure: what `jit check --live` looks for is in it
             let examine = Source::read("src/provider/azure/examine.rs");
             let needed = examine.text.split("const ARM_NEEDED").last().and_then(|text| text.split("];").next());
-            let actions = Regex::new("\"Microsoft\\.Authorization/[^\"]+\"").unwrap();
             for action in actions.find_iter(needed.unwrap_or_default()) {
                 assert!(document.contains(action.as_str()), "README.md: the role for Azure lacks {}", action.as_str());
             }

@@ -67,6 +67,7 @@ fn shown_user(asked: &Asked, user: &Principal) -> Value {
     selected(asked, all, &["userPrincipalName", "mail", "displayName", "givenName", "jobTitle"])
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is what `filter` hands over")]
 fn is_person(principal: &&Principal) -> bool {
     matches!(principal.kind, PrincipalKind::User | PrincipalKind::Guest)
 }

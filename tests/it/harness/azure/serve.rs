@@ -181,6 +181,7 @@ impl Shared {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
 fn read(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Asked, Response> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let content_type = text("content-type");

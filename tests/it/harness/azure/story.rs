@@ -72,7 +72,7 @@ impl World {
                 "\n[[role]]\nname = \"{name}\"\nmax_duration = \"8h\"\nreason = \"optional\"\n\n[[role.rule]]\napprovals = \
                  1\napprovers = [\"sre\"]\n{opens}"
             )
-        }).collect();
+        }).collect::<Vec<_>>().concat();
         world.edit_config(|config| format!("{config}{}{roles}", section()));
         world.app.reload().await.unwrap();
         world
@@ -106,6 +106,7 @@ impl World {
     }
 
     /// The end of a story: the clouds have what live grants cover, everything is read, nothing is left over.
+    #[expect(clippy::wrong_self_convention, reason = "a story is over once")]
     pub async fn is_over(mut self) {
         self.settle().await;
         self.the_cloud_agrees().await;
