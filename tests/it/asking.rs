@@ -64,13 +64,15 @@ async fn what_cannot_be_understood_is_asked_back_about() {
     `/jit extend GRANT-CODE 30m` — ask for more time
     `/jit cancel REQ-CODE` — withdraw a request
     `/jit end GRANT-CODE` — give access back before its time
+    `/jit login 7K3M-9QXZ` — sign in the machine on which `jit login` shows this code
+    `/jit sessions` — machines that are signed in as you, and signing them out
     `/jit help` — this text
 
     > /jit reqeust prod-deploy 30m fixing OPS-42
     I do not know `reqeust`. Did you mean `/jit request`?
 
     > /jit frobnicate <!channel>
-    I do not know `frobnicate`. I know: request, list, status, extend, cancel, end, help.
+    I do not know `frobnicate`. I know: request, list, status, extend, cancel, end, login, sessions, help.
 
     > /jit request
     Which role? `/jit list` shows what you may ask for. Then: `/jit request ROLE 30m why`
