@@ -11,7 +11,7 @@ use super::{
     failure::{EXIT_CODES, Ending, Failure},
     json,
     remote::Remote,
-    say,
+    say, tell,
     waiting::live_grant,
 };
 use crate::{
@@ -137,10 +137,10 @@ impl Env {
             Ok(credentials) => {
                 say(&exports(&credentials, self.shell));
                 if std::io::stdout().is_terminal() {
-                    eprintln!(
-                        "jit: these are secrets. `eval \"$(jit env {})\"` takes them without showing them.",
+                    tell(&format!(
+                        "these are secrets. `eval \"$(jit env {})\"` takes them without showing them.",
                         self.which.words()
-                    );
+                    ));
                 }
                 Ending::Done.into()
             }
@@ -157,7 +157,7 @@ impl Console {
                 Ending::Done.into()
             }
             Ok(_) => {
-                eprintln!("jit: the console opens in your browser");
+                tell("the console opens in your browser");
                 Ending::Done.into()
             }
             Err(failure) => failure.report(),
@@ -173,7 +173,8 @@ impl Console {
     }
 }
 
-/// Hands the link to the desktop. Standard input carries it where that is possible: arguments can be seen by others.
+/// Hands the link to the desktop, which takes it as an argument and no other way. Whoever shares the machine can see
+/// arguments: that is what `--print` is for.
 fn open(link: &str) -> bool {
     let has_desktop = cfg!(target_os = "macos")
         || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));

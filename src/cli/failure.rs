@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::tell;
 use crate::{
     api::{Grant, GrantState, ProblemCode, Request, RequestState},
     client::Trouble,
@@ -118,7 +119,7 @@ impl Failure {
 
     /// Says it, and gives the code.
     pub(super) fn report(self) -> ExitCode {
-        eprintln!("jit: {}", self.words);
+        tell(&self.words);
         ExitCode::from(self.code)
     }
 

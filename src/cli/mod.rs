@@ -139,9 +139,15 @@ fn json(it: &impl serde::Serialize) -> String {
     format!("{value:#}\n")
 }
 
+/// Says something to people. What is being done goes on whether or not anybody is there to read it: a terminal may be gone.
+fn tell(text: &str) {
+    use std::io::Write;
+    let _whether_or_not_anybody_reads = writeln!(std::io::stderr().lock(), "jit: {text}");
+}
+
 /// Says why a command could not be done.
 fn fail(why: &str) -> ExitCode {
-    eprintln!("jit: {why}");
+    tell(why);
     ExitCode::from(2)
 }
 

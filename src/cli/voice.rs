@@ -9,6 +9,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::tell;
+
 /// Where it is said.
 #[derive(Debug)]
 pub(super) struct Voice {
@@ -33,8 +35,8 @@ impl Voice {
     pub(super) fn says(&self, text: &str) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match &waiting.line {
-            Some(line) => line.suspend(|| eprintln!("jit: {text}")),
-            None => eprintln!("jit: {text}"),
+            Some(line) => line.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 
@@ -48,7 +50,7 @@ impl Voice {
         if self.at_terminal {
             waiting.line.get_or_insert_with(turning).set_message(text.to_owned());
         } else {
-            eprintln!("jit: {text}");
+            tell(text);
         }
     }
 

@@ -93,7 +93,8 @@ async fn check(
         workload: workload.name.clone(),
         lasts: workload.session,
         origin: rule.origin(&claims),
-        once: once(&["token", &issuer, unique.unwrap_or(token)]),
+        // not with the signature: some signatures can be rewritten, and what they sign is still the same
+        once: once(&["token", &issuer, unique.unwrap_or(token.rsplit_once('.').map_or(token, |(signed, _)| signed))]),
         worthless_from,
     })
 }

@@ -3,7 +3,13 @@
 
 use super::{Context, directory};
 use crate::{
-    domain::{access::Access, grant::Grant, policy::ticket_in, text::visible},
+    domain::{
+        access::{Access, AccessKey},
+        catalog::Target,
+        grant::Grant,
+        policy::ticket_in,
+        text::visible,
+    },
     provider::{Cause, Receipt},
     store::{StoreError, Tx},
     usecase::Env,
@@ -55,12 +61,12 @@ async fn cause(tx: &mut Tx, env: &Env, grant: &Grant) -> Result<Cause, StoreErro
     })
 }
 
-/// What was noted for the last that are gone under this key.
-pub(super) async fn past(
-    ctx: &Context,
-    access_key: &crate::domain::access::AccessKey,
-) -> Result<Vec<Receipt>, StoreError> {
-    let key = access_key.clone();
+/// What was noted for the last that are gone under this key; nothing where the cloud has no use for it.
+pub(super) async fn past(ctx: &Context, target: &Target, key: &AccessKey) -> Result<Vec<Receipt>, StoreError> {
+    if !target.is_in_azure() {
+        return Ok(Vec::new());
+    }
+    let key = key.clone();
     let past = ctx.store.read(|tx| Box::pin(async move { tx.last_gone_under(&key, PAST_TOLD).await })).await?;
     Ok(past.into_iter().map(|access| Receipt(access.receipt)).collect())
 }

@@ -52,6 +52,17 @@ pub trait Provider: Send + Sync {
     /// Looks whether the access exists as it was made.
     async fn observe(&self, work: &Work) -> Result<Observed, ProviderError>;
 
+    /// What an access with these notes has to know of others under its key that are about to be over: from then on it alone
+    /// says what is in the cloud.
+    fn inherits(&self, own: &Receipt, _leaving: &[Receipt]) -> Receipt {
+        own.clone()
+    }
+
+    /// Until when the cloud was told to let it exist, where that may be sooner than was wanted when the answer came.
+    fn told(&self, _receipt: &Receipt) -> Option<Timestamp> {
+        None
+    }
+
     /// What to note, with the debt, right before the cloud is asked to take the access away: what a crash in between must
     /// not make forgotten.
     fn removing(&self, _work: &Work) -> Receipt {

@@ -85,8 +85,10 @@ impl Supervised {
             let left = Duration::try_from(self.client.around.clock.now().duration_until(at)).unwrap_or_default();
             let timer = self.client.around.timer.clone();
             tokio::select! {
-                code = self.child.wait() => return code.map(Fate::Exited),
+                // a signal that ended the command is over with it: it must not be taken for one that comes later
+                biased;
                 caught = signals.next() => self.child.pass_on(caught),
+                code = self.child.wait() => return code.map(Fate::Exited),
                 news = watch.next() => if let Some(why) = self.hear(news, tell) {
                     return Ok(self.cut_off(&why, tell).await);
                 },

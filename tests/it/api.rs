@@ -376,7 +376,7 @@ async fn a_grant_for_a_plan_gives_credentials_for_that_plan_alone() {
     jit:
       @requester asks for *prod-deploy* for *30m*
       Why: OPS-42
-      For one plan alone, `abababababababab`…: 3 to add, 1 to change, *2 to destroy*
+      For one plan alone, `abababababababab`…, which by the word of whoever asks has 3 to add, 1 to change, *2 to destroy*
       Destroys `aws_db_instance.main` and *1 more*
       2 approvals needed from @oncall, @approver or @lead
       To be decided by 2026-11-21 13:00:00 UTC

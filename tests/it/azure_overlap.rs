@@ -1,7 +1,11 @@
 //! Grants in Azure that share something: it is assigned once, its end follows whichever of them covers it longest, and it
 //! is there exactly while one of them does.
 
-use crate::harness::{World, azure::story::things, hours, minutes, seconds, state};
+use crate::harness::{
+    World,
+    azure::{Action, Fault, Slow, story::things},
+    hours, minutes, seconds, state,
+};
 
 #[tokio::test]
 async fn an_early_end_of_one_leaves_the_other_whichever_it_is() {
@@ -147,4 +151,62 @@ async fn what_waits_for_its_removal_is_taken_over_by_the_next_grant() {
     world.advance(minutes(20)).await;
     assert!(!world.azure.has(&contributor, "requester"));
     world.is_over().await;
+}
+
+/// The longer of two ends early, and soon after that the shorter one: what Azure was told for the longer one is not
+/// forgotten with it, whatever became of the telling.
+#[tokio::test]
+async fn what_a_grant_that_is_over_knew_is_not_lost_with_it() {
+    let slow = Slow { status: "PendingProvisioning", lasts: seconds(50), fails: None };
+    for trouble in [None, Some(Fault::FailAfter)] {
+        for is_slow in [false, true] {
+            let mut world = World::with_azure().await;
+            let [requester] = world.people(["requester"]);
+            let [contributor, ..] = things();
+            let shorter = world.gets(&requester, "deploy 30m").await;
+            world.advance(minutes(20)).await;
+            if let Some(fault) = trouble.clone() {
+                world.azure.fail("AdminUpdate", 1, fault);
+            }
+            if is_slow {
+                world.azure.slow(Action::Update, 1, slow);
+            }
+            let longer = world.gets(&requester, "deploy 1h").await;
+            world.advance(minutes(2)).await;
+            world.ends(&requester, &longer).await;
+            world.advance(minutes(8)).await;
+            let why = format!("{trouble:?}, slow: {is_slow}");
+            assert_eq!(state(&world.again(&shorter).await), "ended", "{why}");
+            assert!(!world.azure.has(&contributor, "requester"), "{why}");
+            world.advance(hours(2)).await;
+            assert_eq!(world.mended().await, [], "{why}");
+            world.is_over().await;
+        }
+    }
+}
+
+/// Azure is still at the first request when a longer grant of the same is approved.
+#[tokio::test]
+async fn an_end_that_moves_while_azure_is_at_it_is_the_end_in_azure_too() {
+    for fault in [None, Some(Fault::FailAfter)] {
+        let mut world = World::with_azure().await;
+        let [requester] = world.people(["requester"]);
+        let [contributor, ..] = things();
+        match fault.clone() {
+            Some(fault) => world.azure.fail("AdminAssign", 1, fault),
+            None => {
+                let slow = Slow { status: "PendingProvisioning", lasts: seconds(90), fails: None };
+                world.azure.slow(Action::Assign, 1, slow);
+            }
+        }
+        world.gets(&requester, "deploy 30m").await;
+        let longer = world.gets(&requester, "deploy 1h").await;
+        world.advance(minutes(5)).await;
+        assert_eq!(state(&world.again(&longer).await), "active");
+        let ends_at = world.azure.ends_at(&contributor, "requester").unwrap();
+        let late = ends_at.duration_since(longer.ends_at).abs();
+        assert!(late <= seconds(10), "{fault:?}: {ends_at}, wanted {}", longer.ends_at);
+        world.advance(hours(2)).await;
+        world.is_over().await;
+    }
 }

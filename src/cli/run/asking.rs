@@ -59,7 +59,7 @@ impl Run {
                 return Err(withdraw(client, &request, caught).await);
             }
         };
-        let granted = granted.map_err(|failure| lost(failure, &request))?;
+        let granted = granted.map_err(|failure| lost(failure, &request, self.keep))?;
         let missing =
             || Failure::new(Ending::Usage, format!("{} was approved, and the server names no grant", request.name));
         granted.grant.ok_or_else(missing)
@@ -90,13 +90,15 @@ impl Run {
 }
 
 /// A request that we lost sight of stands.
-fn lost(failure: Failure, request: &Request) -> Failure {
+fn lost(failure: Failure, request: &Request, keep: bool) -> Failure {
     if failure.is(Ending::Unreachable) {
         let name = &request.name;
-        failure.and(&format!(
-            "{name} stands as it is: `jit cancel {name}` withdraws it. If it is approved, the grant ends within two minutes \
-             of its beginning, because nothing runs on it."
-        ))
+        let then = if keep {
+            "the grant lasts for all of its time"
+        } else {
+            "the grant ends within two minutes of its beginning, because nothing runs on it"
+        };
+        failure.and(&format!("{name} stands as it is: `jit cancel {name}` withdraws it. If it is approved, {then}."))
     } else {
         failure
     }

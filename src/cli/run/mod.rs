@@ -23,7 +23,7 @@ use crate::{
     api::{self, Gives, Grant},
     client::Client,
     runner::{
-        child::{Child, Signals},
+        child::{Caught, Child, Signals},
         plan::{Plan, PlanTrouble},
         schedule::Schedule,
         supervise::{Fate, Supervised},
@@ -216,9 +216,21 @@ impl Run {
             return voice.says(&format!("{} is left as it is: it ends {}", grant.name, moment(grant.ends_at)));
         }
         let id = grant.id.to_string();
+        let impatient = async {
+            // one may be left of those that ended the command, and a terminal that goes says so more than once
+            signals.next_end().await;
+            voice.says("giving the grant back; Ctrl-C once more leaves without waiting for that");
+            loop {
+                match signals.next_end().await {
+                    Caught::Hangup => {}
+                    caught => return caught,
+                }
+            }
+        };
         let ended = tokio::select! {
+            biased;
             ended = give_back(client, &id) => ended,
-            caught = signals.next_end() => Err(Failure::signal(caught.code(), "you did not wait for it")),
+            caught = impatient => Err(Failure::signal(caught.code(), "you did not wait for it")),
         };
         match ended {
             Ok(Ended::Confirmed(ended)) => voice.says(&format!("{} of {} has ended", ended.name, ended.role)),

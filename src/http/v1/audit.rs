@@ -29,6 +29,7 @@ pub(super) async fn trail(
 ) -> Result<Json<AuditPage>, Failure> {
     let after = parameters.number("after", 0..=i64::MAX - 1)?.unwrap_or_default();
     let limit = parameters.number("limit", 1..=MOST)?.unwrap_or(USUAL);
+    v1.is_here(&caller).await?;
     if !is_auditor(&v1, &caller).await? {
         let detail = "The trail is for auditors. An operator can name you in `api.auditors`.";
         return Err(Failure::new(ProblemCode::Forbidden, detail));

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::{
     trouble::{failed, wait},
-    writing::{Basis, confirm_gone, confirm_live, give_up, hand_over, step},
+    writing::{Basis, Heir, confirm_gone, confirm_live, give_up, hand_over, step},
 };
 use super::{Context, JobError, Outcome, cause, conclude, directory};
 use crate::{
@@ -24,6 +24,9 @@ use crate::{
 
 mod trouble;
 mod writing;
+
+/// An end that the cloud was told this much before the one that is wanted is another end: clouds round, and calls take time.
+const SOONER: SignedDuration = SignedDuration::from_secs(5);
 
 /// An access and the grant it belongs to.
 #[derive(Debug, Clone)]
@@ -64,8 +67,12 @@ async fn open(
         return Ok(Some(Outcome::Done));
     };
     let until = longest.ends_at;
-    if covered.iter().any(has_been_live) && !hand_over(ctx, basis, std::mem::take(&mut over), &longest).await? {
-        return Ok(None);
+    if covered.iter().any(has_been_live) && !over.is_empty() {
+        let heirs = heirs(ctx, &covered, &over);
+        let is_to_be_read_again = !heirs.is_empty();
+        if !hand_over(ctx, basis, (std::mem::take(&mut over), heirs), &longest).await? || is_to_be_read_again {
+            return Ok(None);
+        }
     }
     let wanted: Vec<Claimant> = covered.into_iter().filter(|it| lacks(it) || outlasts(it, until)).collect();
     let Some(first) = wanted.first().cloned() else {
@@ -86,13 +93,18 @@ async fn open(
     let wanted = noted(wanted, &receipt);
     let first = noted(vec![first.clone()], &receipt).pop().unwrap_or(first);
     let Some(wanted) = step(ctx, basis, wanted, AccessEvent::ApplyBegun).await? else { return Ok(None) };
-    if !hand_over(ctx, basis, over, &longest).await? {
+    // what those that are over knew is noted already, with what was resolved
+    if !hand_over(ctx, basis, (over, Vec::new()), &longest).await? {
         return Ok(None);
     }
     match call(ctx, &first, holder, &around, &Desired::Present { until }).await {
         Ok(Progress::Done { receipt, .. }) => {
+            let told = provider(ctx, &first).ok().and_then(|provider| provider.told(&receipt));
+            let told = told.filter(|told| *told + SOONER < until).unwrap_or(until);
+            // it may have been wanted for longer since the cloud was asked
+            let outcome = if told < until { Outcome::Again { at: ctx.clock.now() } } else { Outcome::Done };
             let env = ctx.env();
-            conclude(ctx, leased, Outcome::Done, move |tx| confirm_live(tx, env, wanted, receipt, until).boxed())
+            conclude(ctx, leased, outcome, move |tx| confirm_live(tx, env, wanted, receipt, told).boxed())
                 .await
                 .map(Some)
         }
@@ -102,6 +114,18 @@ async fn open(
         Ok(Progress::Failed { error, receipt }) => not_given(ctx, noted(wanted, &receipt), error, attempts).await,
         Err(error) => not_given(ctx, wanted, error, attempts).await,
     }
+}
+
+/// What each access that goes on has to know of those that are over, where the cloud ends it by itself: each change there
+/// gives it another name and another end.
+fn heirs(ctx: &Context, covered: &[Claimant], over: &[Claimant]) -> Vec<Heir> {
+    let leaving: Vec<Receipt> = over.iter().map(|it| Receipt(it.access.receipt.clone())).collect();
+    let until = over.iter().filter_map(|it| it.access.until).max();
+    let heir = |it: &Claimant| {
+        let receipt = provider(ctx, it).ok()?.inherits(&Receipt(it.access.receipt.clone()), &leaving);
+        Some(Heir { access: it.access.id, receipt, until })
+    };
+    covered.iter().filter(|it| it.access.target.is_in_azure()).filter_map(heir).collect()
 }
 
 /// Whether the cloud has still to be told of it: that it is to be, or that it is to be for longer.

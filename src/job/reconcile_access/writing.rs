@@ -90,13 +90,23 @@ async fn moved(tx: &mut Tx, mut claimants: Vec<Claimant>, event: AccessEvent) ->
     Ok(claimants)
 }
 
+/// An access that goes on when others under its key are over, with what it has to know of them.
+#[derive(Debug)]
+pub(super) struct Heir {
+    pub access: AccessId,
+    /// Its own notes, and theirs.
+    pub receipt: Receipt,
+    /// Until when the cloud was told to let theirs exist, where it ends them by itself.
+    pub until: Option<Timestamp>,
+}
+
 /// Grants that are over lose the key without the cloud noticing. Only once another grant has it, and what the provider
 /// noted of it: until then this is all there is to say that what is in the cloud is ours. Answers `false` when it is to be
 /// decided anew.
 pub(super) async fn hand_over(
     ctx: &Context,
     basis: &Basis,
-    over: Vec<Claimant>,
+    (over, heirs): (Vec<Claimant>, Vec<Heir>),
     to: &Grant,
 ) -> Result<bool, StoreError> {
     if over.is_empty() {
@@ -108,6 +118,13 @@ pub(super) async fn hand_over(
             Box::pin(async move {
                 if !basis.holds(tx).await? {
                     return Ok(false);
+                }
+                for Heir { access, receipt, until } in heirs {
+                    let mut access = tx.load_access(access).await?;
+                    receipt.add_to(&mut access.receipt);
+                    access.until = access.until.map(|own| until.map_or(own, |until| until.max(own)));
+                    let state = access.state;
+                    tx.save_access(&access, state).await?;
                 }
                 let over = moved(tx, over, AccessEvent::NotCovered).await?;
                 for claimant in over {

@@ -93,7 +93,8 @@ impl Failure {
             Self::NoToken(_) => true,
             Self::NoAnswer { may_be_done } => !may_be_done,
             Self::Garbled => false,
-            Self::Answered(answer) => answer.status < 500,
+            // a gateway that has waited long enough says nothing of what stands behind it
+            Self::Answered(answer) => answer.status < 500 && answer.status != 408,
         }
     }
 
@@ -131,7 +132,7 @@ impl Answer {
                 ErrorKind::Throttled { after: self.retry_after },
                 "Azure wants to be asked less often; it is tried again".to_owned(),
             ),
-            (500.., _) => (silence, format!("Azure failed at {what} with status {}; it is tried again", self.status)),
+            (408 | 500.., _) => (silence, format!("Azure failed at {what} with status {}; it is tried again", self.status)),
             (_, "RoleAssignmentRequestPolicyValidationFailed") => (ErrorKind::Refused, self.policy()),
             (_, "RoleAssignmentRequestAcrsValidationFailed") => (
                 ErrorKind::Refused,

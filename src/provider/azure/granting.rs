@@ -50,6 +50,10 @@ impl Azure {
                 // whatever became of that, it is looked for now
                 notes.running = None;
                 notes.lost();
+                if notes.asked.is_none() {
+                    let because = format!("Azure has taken {} away; it is given again", it.words());
+                    return Ok(notes.again_at(work.now, because));
+                }
             }
             None => {}
         }
@@ -166,7 +170,7 @@ impl Azure {
         let until = until.max(work.now + shortest());
         match self.client.ask(it, change, &asked.guid, &work.cause, work.now).await {
             Ok(outcome) => self.judge(work, notes, it, outcome, until),
-            Err(failure) if notes.until.is_some_and(|told| told > until) && failure.is_certain() => {
+            Err(failure) if notes.until.is_some_and(|told| told > until) && will_not(&failure) => {
                 // it only does not end sooner, which the bot sees to
                 let told = notes.until.unwrap_or(until);
                 Ok(done(notes, told))
@@ -186,6 +190,7 @@ impl Azure {
     ) -> Step {
         let Some(outcome) = found else {
             notes.not_done();
+            notes.until = None;
             let because = format!("Azure has lost the request for {}; it is asked again", it.words());
             return Ok(notes.again(work.now, POLL, because));
         };
@@ -207,7 +212,9 @@ impl Azure {
     async fn find_again(&self, work: &Work, mut notes: Notes, it: &Tuple<'_>, asked: &Asked, until: Timestamp) -> Step {
         let found = self.client.find(it, &asked.guid).await.map_err(|failure| failure.of_reading(&it.words()))?;
         if let Some(outcome) = found {
-            return self.judge(work, notes, it, outcome, until);
+            // the end may have been moved since it was sent
+            let told = outcome.ends_at.filter(|ends_at| *ends_at + AS_GOOD_AS < until).unwrap_or(until);
+            return self.judge(work, notes, it, outcome, told);
         }
         let arrives_by = asked.at + ON_ITS_WAY;
         if work.now < arrives_by {
@@ -234,10 +241,10 @@ impl Azure {
                 "the tenant's policy for {what} wants somebody in Azure to approve it as well: switch that off for \
                  assignments of this role in Privileged Identity Management"
             ))),
-            Status::Over => Err(refused(format!("somebody in Azure took the request for {what} back"))),
+            Status::Over => Ok(undone(notes, refused(format!("somebody in Azure took the request for {what} back")))),
             Status::Failed(word) => {
                 self.refuse(&notes, work.now);
-                Err(refused(format!("Azure did not assign {what}: {word}")))
+                Ok(undone(notes, refused(format!("Azure did not assign {what}: {word}"))))
             }
         }
     }
@@ -298,6 +305,20 @@ impl Azure {
 
 fn shortest() -> SignedDuration {
     SignedDuration::try_from(azure::SHORTEST).unwrap_or(SignedDuration::from_mins(5))
+}
+
+/// Azure has come to an end with the request, and has not done it: the next one is another, and the list tells which end
+/// there is.
+fn undone(mut notes: Notes, error: ProviderError) -> Progress {
+    notes.not_done();
+    notes.until = None;
+    Progress::Failed { error, receipt: notes.receipt() }
+}
+
+/// Whether Azure does not do it, today or tomorrow, and what it is about is there.
+fn will_not(failure: &Failure) -> bool {
+    let is_final = failure.is_certain() && failure.of_writing("it").kind.is_final();
+    is_final && failure.code() != "RoleAssignmentDoesNotExist"
 }
 
 /// It is there, without Azure having been asked for anything just now.

@@ -203,12 +203,16 @@ impl Azure {
         }
         let is_over = row.ends_at.is_some_and(|ends_at| ends_at <= work.now);
         let past: Vec<Notes> = work.past.iter().map(Notes::read).collect();
-        let past = past.iter().find(|past| past.schedules.contains(&row.schedule) || is_as_told(past, &row));
-        Ok(match past {
-            _ if is_over => Seen::Absent,
-            Some(past) if past.is_settled(work.now) => Seen::Ours(row),
-            Some(_) => Seen::Absent,
-            None => Seen::Foreign(row),
+        let is_of = |past: &&Notes| past.schedules.contains(&row.schedule) || is_as_told(past, &row);
+        let known: Vec<&Notes> = past.iter().filter(is_of).collect();
+        Ok(if is_over {
+            Seen::Absent
+        } else if known.is_empty() {
+            Seen::Foreign(row)
+        } else if known.iter().all(|past| past.is_settled(work.now)) {
+            Seen::Ours(row)
+        } else {
+            Seen::Absent
         })
     }
 
@@ -296,6 +300,14 @@ impl Provider for Azure {
         let rows = self.client.assigned(thing, self.clock.now()).await.map_err(unreadable)?;
         let live = |row: Row| Live { resource: target.resource().to_owned(), principal: row.principal };
         Ok(rows.into_iter().map(live).collect())
+    }
+
+    fn inherits(&self, own: &Receipt, leaving: &[Receipt]) -> Receipt {
+        Notes::merged(own, leaving).receipt()
+    }
+
+    fn told(&self, receipt: &Receipt) -> Option<Timestamp> {
+        Notes::read(receipt).until
     }
 
     fn made(&self, _target: &Target, receipt: &Receipt) -> Made {

@@ -84,8 +84,13 @@ pub(super) struct Notes {
 impl Notes {
     /// Reads the access' own receipt, and what the others under the key have to add.
     pub fn of(work: &Work) -> Self {
-        let mut notes = Self::read(&work.receipt);
-        for other in work.siblings.iter().map(Self::read).filter(|other| other.removed_at.is_none()) {
+        Self::merged(&work.receipt, &work.siblings)
+    }
+
+    /// Reads a receipt, and what others have to add to it.
+    pub fn merged(own: &Receipt, others: &[Receipt]) -> Self {
+        let mut notes = Self::read(own);
+        for other in others.iter().map(Self::read).filter(|other| other.removed_at.is_none()) {
             notes.user_id = notes.user_id.or(other.user_id);
             notes.ours |= other.ours;
             notes.asked = notes.asked.or(other.asked);

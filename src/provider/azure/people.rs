@@ -47,12 +47,13 @@ impl People {
     /// The holder's object id. What the configuration says is taken at its word, without a call.
     pub async fn object_id(&self, graph: &Service, holder: &Holder, now: Timestamp) -> Result<String, ProviderError> {
         if let Some(id) = &holder.azure_object_id {
-            if uuid::Uuid::try_parse(id).is_err() {
-                return Err(refused(format!(
+            // in the one form that Azure's lists have
+            return match uuid::Uuid::try_parse(id) {
+                Ok(id) => Ok(id.hyphenated().to_string()),
+                Err(_) => Err(refused(format!(
                     "person.azure_object_id of the holder is \"{id}\", which is not an object id in Entra"
-                )));
-            }
-            return Ok(id.to_ascii_lowercase());
+                ))),
+            };
         }
         if let Principal::Workload(name) = &holder.who {
             return Err(refused(format!(

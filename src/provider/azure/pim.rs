@@ -2,7 +2,7 @@
 //! Microsoft Graph say the same in different words; from here on there is no difference.
 
 use azure_core::http::{Method, Url};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,6 +37,8 @@ pub(super) struct Outcome {
     pub status: Status,
     /// The id of the assignment that it is about.
     pub schedule: Option<String>,
+    /// When what was asked for ends, as far as the answer says it.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// What is asked for.
@@ -282,7 +284,18 @@ fn outcome(answer: &Value) -> Option<Outcome> {
     let text = |key: &str| fields.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let request = answer.get("name").or_else(|| answer.get("id"))?.as_str()?;
     let schedule = text("targetRoleAssignmentScheduleId").or_else(|| text("targetScheduleId"));
-    Some(Outcome { request: last(request), status: Status::read(text("status")?), schedule: schedule.map(last) })
+    let info = fields.get("scheduleInfo");
+    let of_info = |path: &str| info.and_then(|info| info.pointer(path)).and_then(Value::as_str);
+    let time = |path: &str| of_info(path).and_then(|at| at.parse::<Timestamp>().ok());
+    let lasts = of_info("/expiration/duration").and_then(|text| text.parse::<SignedDuration>().ok());
+    let by_length = || Some(time("/startDateTime")? + lasts?);
+    let ends_at = time("/expiration/endDateTime").or_else(by_length);
+    Some(Outcome {
+        request: last(request),
+        status: Status::read(text("status")?),
+        schedule: schedule.map(last),
+        ends_at,
+    })
 }
 
 /// The last part of a path, in small letters: prefixes differ with the scope that a thing is read at.

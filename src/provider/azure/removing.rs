@@ -137,10 +137,13 @@ impl Azure {
                 notes.taken_over = !notes.schedules.is_empty() || notes.unheard.is_some();
                 Ok(notes.gone(work.now))
             }
-            Seen::Ours(row) => match ends_by_itself(&row, work.now) {
-                Some(at) => Ok(notes.again_at(at, format!("Azure is ending {what}"))),
-                None => self.take_away(work, notes, it).await,
-            },
+            Seen::Ours(row) => {
+                notes.add_schedule(row.schedule.clone());
+                match ends_by_itself(&row, work.now) {
+                    Some(at) => Ok(notes.again_at(at, format!("Azure is ending {what}"))),
+                    None => self.take_away(work, notes, it).await,
+                }
+            }
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn plan(draft: Draft, plan: &Plan) -> Draft {
         if plan.destroys() { format!("*{} to destroy*", plan.destroy) } else { "nothing to destroy".to_owned() };
     let digest: String = plan.sha256.chars().take(16).collect();
     let draft = draft.say(format!(
-        "For one plan alone, {}…: {} to add, {} to change, {destroy}",
+        "For one plan alone, {}…, which by the word of whoever asks has {} to add, {} to change, {destroy}",
         words::quoted(&digest),
         plan.add,
         plan.change,

@@ -192,6 +192,10 @@ fn read(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         shared.desk().defects.push(complaint);
         answer
     };
+    if uri.path().starts_with("/moto-api/") {
+        // another process that looks whether its moto is up, on a port that was free a moment ago: no client of ours
+        return Err(response((404, Fault::body("NotFound", "this is no moto", false))));
+    }
     let operation = CONTRACT.check(&sent).map_err(|complaint| {
         let status = if complaint.starts_with("no operation") { 404 } else { 400 };
         wrong(status, "BadRequest", complaint)
