@@ -26,7 +26,8 @@ const HARMLESS: [&str; 14] = [
 const HARMLESS_BEGINNINGS: [&str; 2] = ["AWS_ENDPOINT_URL", "AWS_CLI_"];
 /// Where profiles stand, and what may be left of them on request.
 const PROFILES: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
-/// What would let the command ask for access in our place.
+/// What is ours, and would let the command ask for access in our place. A job's own right to ask GitHub for tokens stays:
+/// providers of Terraform and signers need it.
 const OURS: [&str; 2] = ["JIT_ID_TOKEN", "JIT_TOKEN_STORE"];
 
 /// Whether the files with AWS profiles stay in sight of the command.
