@@ -197,14 +197,28 @@ async fn read<T, F>(pool: &SqlitePool, work: F) -> Result<T, StoreError>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
 {
-    let mut tx = Tx::new(pool.acquire().await?);
+    let mut looking = Looking { tx: Tx::new(pool.acquire().await?), is_over: false };
+    let tx = &mut looking.tx;
     sqlx::query("begin").execute(&mut *tx.conn).await?;
-    let outcome = work(&mut tx).await;
+    let outcome = work(tx).await;
     debug_assert!(tx.pending.is_empty(), "a read adds nothing");
-    if sqlx::query("rollback").execute(&mut *tx.conn).await.is_err() {
-        tx.conn.close_on_drop();
-    }
+    looking.is_over = sqlx::query("rollback").execute(&mut *tx.conn).await.is_ok();
     outcome
+}
+
+/// A read under way. It may be dropped at any point, when whoever asked has gone away; its open transaction must not reach
+/// the next who reads, so the connection goes with it.
+struct Looking {
+    tx: Tx,
+    is_over: bool,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tx.conn.close_on_drop();
+        }
+    }
 }
 
 /// `synchronous=FULL`: an answer that was given survives a power cut.
@@ -221,4 +235,34 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
 pub fn file_of(url: &str) -> Option<PathBuf> {
     let options = SqliteConnectOptions::from_str(url).ok()?;
     Some(options.get_filename().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_goes_away_in_the_middle_of_a_read_leaves_nothing_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("jit.db").display())).await.unwrap();
+        for _ in 0..READERS {
+            let (says, begun) = oneshot::channel();
+            let read = store.read(move |_tx| {
+                says.send(()).unwrap();
+                std::future::pending::<Result<(), StoreError>>().boxed()
+            });
+            tokio::select! {
+                _ = read => panic!("it never ends"),
+                begun = begun => begun.unwrap(),
+            }
+        }
+        for _ in 0..READERS {
+            let events = store.read(|tx| async move { tx.events_after(0, 1).await }.boxed()).await.unwrap();
+            assert!(events.is_empty());
+        }
+        store.close().await;
+    }
 }
