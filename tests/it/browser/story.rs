@@ -108,7 +108,7 @@ async fn a_form_is_filled_in_and_the_request_is_denied() {
     tab.sees("messages", "2 approvals needed").await;
     tab.presses("messages", "Deny").await;
     tab.sees("messages", "You denied").await;
-    tab.sees("messages", "Denied on").await;
+    tab.sees("messages", "Denied").await;
     tab.becomes("Ann").await;
     tab.opens("jit").await;
     tab.sees("messages", "was denied by @Dana").await;

@@ -98,6 +98,8 @@ impl Cloud {
     pub fn tuning() -> Tuning {
         let limits = Limits { calls_per_second: 0, ..Limits::default() };
         Tuning {
+            attempt_timeout: Duration::from_secs(15),
+            operation_timeout: Duration::from_secs(45),
             first_backoff: Duration::from_millis(10),
             credentials: Some(own_credentials()),
             quota: Arc::new(Quota::new(limits)),
