@@ -65,7 +65,7 @@ async fn resolve(
         let grant = GrantId(request.id.0);
         let key = AccessKey::of(target, &holder.who, grant);
         let siblings = siblings(ctx, &key).await.map_err(|error| unavailable(&error))?;
-        let past = cause::past(ctx, &target, &key).await.map_err(|error| unavailable(&error))?;
+        let past = cause::past(ctx, target, &key).await.map_err(|error| unavailable(&error))?;
         let (holder, receipt, now) = (holder.clone(), Receipt::default(), ctx.clock.now());
         let cause = Cause::default(); // nothing is opened yet
         let work = Work { key, target: target.clone(), grant, holder, receipt, siblings, past, cause, now };

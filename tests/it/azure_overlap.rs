@@ -192,12 +192,11 @@ async fn an_end_that_moves_while_azure_is_at_it_is_the_end_in_azure_too() {
         let mut world = World::with_azure().await;
         let [requester] = world.people(["requester"]);
         let [contributor, ..] = things();
-        match fault.clone() {
-            Some(fault) => world.azure.fail("AdminAssign", 1, fault),
-            None => {
-                let slow = Slow { status: "PendingProvisioning", lasts: seconds(90), fails: None };
-                world.azure.slow(Action::Assign, 1, slow);
-            }
+        if let Some(fault) = fault.clone() {
+            world.azure.fail("AdminAssign", 1, fault);
+        } else {
+            let slow = Slow { status: "PendingProvisioning", lasts: seconds(90), fails: None };
+            world.azure.slow(Action::Assign, 1, slow);
         }
         world.gets(&requester, "deploy 30m").await;
         let longer = world.gets(&requester, "deploy 1h").await;
