@@ -48,10 +48,13 @@ async fn one_that_is_refused_undoes_the_others_and_is_named() {
     for (refused, call) in GIVING.into_iter().enumerate() {
         let (mut world, estate) = world().await;
         let [requester, approver] = world.people(["requester", "approver"]);
-        world.cloud.fail(call, 1, Fault::NOT_ALLOWED);
         // the others are there before it is refused
-        world.cloud.slow(TAKING[0], 1, Slow { lasts: seconds(30), ..Slow::default() });
+        world.cloud.fail(call, usize::MAX, Fault::THROTTLING);
         world.grants(&requester, &approver, "incident 30m").await;
+        world.cloud.heal();
+        world.cloud.slow(TAKING[0], 1, Slow { lasts: minutes(1), ..Slow::default() });
+        world.cloud.fail(call, 1, Fault::NOT_ALLOWED);
+        world.advance(seconds(20)).await;
         let dm = estate.tidy(&world.dm(&requester));
         let name =
             ["444455556666|SET-1: AWS", "group/GROUP|user/USER: AWS", "user/USER: IAM user USER cannot"][refused];

@@ -24,6 +24,11 @@ pub struct Running {
 impl Running {
     /// Starts it and waits until it prints a line with `sign` in it; the rest of that line is what it said.
     fn start(command: &mut Command, sign: &str) -> Self {
+        Self::try_start(command, sign).unwrap_or_else(|ended| panic!("{ended}"))
+    }
+
+    /// What it printed instead, when it ended without the sign.
+    fn try_start(command: &mut Command, sign: &str) -> Result<Self, String> {
         let name = command.get_program().display().to_string();
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| missing(&name, &error.to_string()));
@@ -33,11 +38,11 @@ impl Running {
         while let Some(Ok(line)) = running.lines.next() {
             if let Some((_, said)) = line.split_once(sign) {
                 said.clone_into(&mut running.said);
-                return running;
+                return Ok(running);
             }
             told.push(line);
         }
-        panic!("{name} ended without `{sign}`: {told:?}");
+        Err(format!("{name} ended without `{sign}`: {told:?}"))
     }
 }
 
@@ -82,7 +87,7 @@ impl Browser {
             .map(|(name, usual)| env::var(name).unwrap_or_else(|_| usual.to_owned()));
         let browser = found(&browser);
         let profile = tempfile::tempdir().unwrap();
-        let driver = Running::start(Command::new(driver).arg("--port=0"), "was started successfully on port ");
+        let driver = listening(&driver);
         let port = driver.said.trim_end_matches('.');
         let data = format!("--user-data-dir={}", profile.path().display());
         let options = json!({ "binary": browser, "args": [
@@ -103,6 +108,15 @@ impl Browser {
         let command = Tools(json!({ "cmd": command, "params": parameters }));
         self.client.issue_cmd(command).await.unwrap();
     }
+}
+
+/// The driver, on a port of its own. It lets the system choose one for IPv6 and then wants the same for IPv4, where another
+/// story may have it: then it ends, and another is started.
+fn listening(driver: &str) -> Running {
+    let start = || Running::try_start(Command::new(driver).arg("--port=0"), "was started successfully on port ");
+    let mut tries = std::iter::repeat_with(start).take(20);
+    let last = tries.find(|driver| driver.is_ok());
+    last.unwrap_or_else(start).unwrap_or_else(|ended| panic!("{ended}"))
 }
 
 /// The full path of a program: chromedriver wants no other.

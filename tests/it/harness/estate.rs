@@ -180,11 +180,14 @@ impl World {
 }
 
 impl Cloud {
-    /// Whether it has what this access is; nothing for sessions, of which it keeps no list, and for other clouds.
+    /// Whether it has what this access is; nothing for sessions, of which it keeps no list, for other clouds, and for what
+    /// was given up before the bot knew who its holder is there.
     pub async fn has(&self, access: &Access) -> Option<bool> {
         match &access.target {
             Target::AwsIdentityCenter(target) => {
-                let Some(user) = access.receipt.get("user_id") else { return Some(false) };
+                let Some(user) = access.receipt.get("user_id") else {
+                    return (access.state != AccessState::Gone).then_some(false);
+                };
                 let assigned = self.assigned(&target.account, &target.permission_set_arn).await;
                 let times = assigned.iter().filter(|it| *it == user).count();
                 assert!(times <= 1, "AWS keeps no assignment twice");
