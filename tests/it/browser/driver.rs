@@ -115,7 +115,7 @@ impl Browser {
 fn listening(driver: &str) -> Running {
     let start = || Running::try_start(Command::new(driver).arg("--port=0"), "was started successfully on port ");
     let mut tries = std::iter::repeat_with(start).take(20);
-    let last = tries.find(|driver| driver.is_ok());
+    let last = tries.find(Result::is_ok);
     last.unwrap_or_else(start).unwrap_or_else(|ended| panic!("{ended}"))
 }
 
