@@ -1,8 +1,9 @@
 //! `jit serve`
 
-use std::{fs::File, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs::File, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         ));
     }
     let _held = hold_store(&config.store_url)?;
+    open_as_many_files_as_allowed();
     let address = config.server.listen;
     let listener = TcpListener::bind(address)
         .await
@@ -55,35 +57,38 @@ async fn serve(config: Config) -> Result<(), StartError> {
     tokio::spawn(greet(app.clone()));
     tokio::spawn(reload_on_hangup(app.clone(), hangup));
     tracing::info!(%address, "jit serves");
-    run(app, listener, stop).await.map_err(|error| machine("the listener failed", error))
+    run(app, listener, stop).await;
+    Ok(())
 }
 
 /// Answers and works until `stop`; then finishes what has begun.
-///
-/// # Errors
-/// When the listener fails.
-pub(crate) async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
     let worker = app.worker();
     let working = tokio::spawn({
         let stop = stop.clone();
         async move { worker.work(stop).await }
     });
-    let service = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown({
-            let (stop, closing) = (stop.clone(), app.closing.clone());
-            async move {
-                stop.cancelled().await;
-                closing.cancel();
-            }
-        })
-        .await;
-    stop.cancel();
+    let waking = tokio::spawn({
+        let (stop, closing) = (stop.clone(), app.closing.clone());
+        async move {
+            stop.cancelled().await;
+            closing.cancel();
+        }
+    });
+    http::listen::serve(listener, http::router(app.clone()), stop).await;
+    _ = waking.await;
     if let Err(error) = working.await {
         tracing::error!(%error, "the worker broke off");
     }
     app.finish().await;
-    served
+}
+
+/// Each pipeline that waits holds a connection, and the usual limit is 1,024 of them. What the machine allows beyond that
+/// has only to be asked for.
+fn open_as_many_files_as_allowed() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused the bot has what it had.
+    _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Two bots on one store would take each other's work away.

@@ -14,6 +14,7 @@ mod click;
 mod command;
 mod form;
 mod health;
+pub(crate) mod listen;
 mod page;
 mod slack;
 pub mod v1;

@@ -51,7 +51,7 @@ pub(super) struct Stage {
     pub(super) bot: String,
     pub(super) folder: Folder,
     app: Arc<App>,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -121,10 +121,7 @@ impl Stage {
     /// Ends the bot in good order; the workspace, the cloud and the directory go with the stage.
     pub(super) async fn strike(self) -> Result<(), Trouble> {
         self.stop.cancel();
-        match self.serving.await {
-            Ok(served) => Ok(served?),
-            Err(broke_off) => Err(io::Error::other(broke_off).into()),
-        }
+        self.serving.await.map_err(|broke_off| io::Error::other(broke_off).into())
     }
 }
 

@@ -137,7 +137,8 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
     {
-        read(&self.readers, work).await
+        // Boxed: callers that have read and now wait, thousands of them, keep no room for it.
+        Box::pin(read(&self.readers, work)).await
     }
 
     /// The same store, for whoever only reads.

@@ -14,8 +14,8 @@ async fn a_full_disk_is_said_so_and_loses_nothing() {
             + "\n[limits]\npending_per_person = 90\nrequests_per_person_per_hour = 900\n"
     })
     .await;
-    let limited = limited(&jit);
-    jit.up_as(limited).await;
+    // The signal that comes with it is ignored, so that the write fails instead.
+    jit.up_under("trap '' XFSZ; ulimit -S -f 1000").await;
     let [requester, approver] = ["requester", "approver"].map(|name| jit.person(name));
     requester.types_in("requests", "/jit request prod-deploy 30m before the disk was full").await;
     jit.shows("requests", "[Approve]").await;
@@ -56,15 +56,4 @@ async fn a_full_disk_is_said_so_and_loses_nothing() {
     assert_eq!(jit.cloud.actions(), ["AssumeRole"]);
     jit.signal("TERM");
     assert!(jit.ended().await.success());
-}
-
-/// `jit serve`, for which no file may grow beyond about a megabyte. The signal that comes with it is ignored, so that the
-/// write fails instead.
-fn limited(jit: &Process) -> Command {
-    let serve = jit.jit(&["serve"]);
-    let mut command = Command::new("bash");
-    command.args(["-c", "trap '' XFSZ; ulimit -S -f 1000; exec \"$0\" \"$@\""]);
-    command.arg(serve.get_program()).args(serve.get_args());
-    command.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
 }

@@ -2,11 +2,29 @@
 
 use std::{process::Output, time::Duration};
 
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
 use crate::harness::{
     aws::Fault,
     browser,
     process::{Process, until},
 };
+
+#[tokio::test]
+async fn more_connections_than_the_usual_limit_are_taken_and_none_holds_up_another() {
+    let mut jit = Process::prepare(|config| config).await;
+    jit.up_under("ulimit -S -n 64").await;
+    let address = jit.url("").replace("http://", "");
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(address.trim_end_matches('/')).await.unwrap());
+    }
+    assert_eq!(browser::opens(&jit.url("/readyz")).await.status, 200);
+    // A head that never ends is no reason to stay either.
+    silent[0].write_all(b"GET /readyz HTTP/1.1\r\nHost: ").await.unwrap();
+    jit.signal("TERM");
+    assert!(jit.ended().await.success(), "{}", jit.log());
+}
 
 #[tokio::test]
 async fn the_whole_story_with_the_real_program() {

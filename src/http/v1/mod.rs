@@ -10,7 +10,7 @@ use axum::{
     extract::Request,
     http::{HeaderValue, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{delete, get, post},
 };
 use futures::future::BoxFuture;
@@ -73,8 +73,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/audit", get(audit::trail))
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
-        .layer(middleware::from_fn(counted))
-        .layer(middleware::map_response(sealed))
+        .layer(middleware::from_fn(finished))
         .with_state(v1)
 }
 
@@ -127,17 +126,11 @@ async fn another_method() -> Failure {
     Failure::new(ProblemCode::MethodNotAllowed, "The header `Allow` says which methods this route knows.")
 }
 
-/// Counts answers.
-async fn counted(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+/// Counts answers, and sees to it that nothing of them is kept on the way.
+async fn finished(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let status = response.status().as_u16().to_string();
     metrics::counter!("jit_api_answers_total", "status" => status).increment(1);
-    response
-}
-
-/// Nothing of an answer is kept on the way.
-async fn sealed(response: Response) -> Response {
-    let mut response = response.into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

@@ -69,8 +69,16 @@ impl Process {
         self.up_as(command).await;
     }
 
-    /// The same, with the command that starts it.
-    pub async fn up_as(&mut self, mut command: Command) {
+    /// The same, in a shell that has set limits before.
+    pub async fn up_under(&mut self, limits: &str) {
+        let serve = self.jit(&["serve"]);
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]).arg(serve.get_program()).args(serve.get_args());
+        command.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.up_as(command).await;
+    }
+
+    async fn up_as(&mut self, mut command: Command) {
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
         for _ in 0..1_000 {
