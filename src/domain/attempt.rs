@@ -46,6 +46,8 @@ pub enum AttemptRefusal {
     LinkSpent,
     /// What is to be run is not the plan that was approved.
     PlanMismatch,
+    /// What was approved for one run of a pipeline is claimed by another.
+    AnotherRun,
     /// The cloud did not mint the credentials.
     Cloud {
         /// What stood in the way.

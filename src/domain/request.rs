@@ -68,6 +68,14 @@ impl ResolvedTargets {
 }
 
 impl Request {
+    /// Whether a run of the pipeline that asked may use what was approved. People approve the run that they see on the card;
+    /// where proofs name no run, any will do.
+    #[must_use]
+    pub fn is_for_run(&self, run: Option<&str>) -> bool {
+        let approved = self.origin.as_ref().and_then(|origin| origin.run.as_deref());
+        approved.is_none_or(|approved| run == Some(approved))
+    }
+
     /// How long the access would last; for an extension, the grant's whole length.
     #[must_use]
     pub fn duration(&self) -> Duration {

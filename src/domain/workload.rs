@@ -130,6 +130,19 @@ impl AwsCaller {
     }
 }
 
+/// The claims that say where a pipeline is at home.
+const HOMES: [&str; 9] = [
+    "enterprise_id",
+    "namespace_id",
+    "namespace_path",
+    "project_id",
+    "project_path",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+];
+
 /// A claim that is not what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
@@ -164,6 +177,17 @@ impl TokenRule {
         }
     }
 
+    /// Whether a verified token comes from where this pipeline is at home, if not from the pipeline itself: from its
+    /// repository, or from another of the same owner's.
+    #[must_use]
+    pub fn is_near(&self, claims: &Map<String, Value>) -> bool {
+        let is_home = |claim: &&str| {
+            let allowed = self.claims.get(*claim).zip(claims.get(*claim).and_then(text));
+            allowed.is_some_and(|(allowed, found)| allowed.iter().any(|allowed| fits(allowed, &found)))
+        };
+        HOMES.iter().any(is_home)
+    }
+
     /// Where the run comes from, by its verified claims.
     #[must_use]
     pub fn origin(&self, claims: &Map<String, Value>) -> Origin {
@@ -181,7 +205,7 @@ impl TokenRule {
                 repository: claim("project_path"),
                 environment: claim("environment"),
                 actor: claim("user_login"),
-                run: self.gitlab_run(claim("project_path"), claim("job_id")),
+                run: self.gitlab_run(claim("project_path"), claim("pipeline_id")),
                 ..origin
             },
             IssuerKind::AwsWebIdentity => Origin { actor: claim("sub"), reference: None, ..origin },
@@ -205,10 +229,10 @@ impl TokenRule {
         Some(format!("https://{host}/{}/actions/runs/{}", path(&repository?, 2)?, digits(&run?)?))
     }
 
-    /// GitLab's page of the job, on the instance itself.
-    fn gitlab_run(&self, project: Option<String>, job: Option<String>) -> Option<String> {
+    /// GitLab's page of the pipeline, whose jobs are one run, on the instance itself.
+    fn gitlab_run(&self, project: Option<String>, pipeline: Option<String>) -> Option<String> {
         let host = self.issuer.strip_prefix("https://")?.trim_end_matches('/');
-        Some(format!("https://{host}/{}/-/jobs/{}", path(&project?, 20)?, digits(&job?)?))
+        Some(format!("https://{host}/{}/-/pipelines/{}", path(&project?, 20)?, digits(&pipeline?)?))
     }
 }
 
@@ -290,6 +314,8 @@ mod tests {
         ] {
             assert_eq!(wanted.check(&claims), Err(Mismatch { claim: claim.to_owned() }));
         }
+        assert!(wanted.is_near(&token("75", "refs/heads/main", "push")), "another repository of the owner's");
+        assert!(!wanted.is_near(&object(json!({"repository_id": "75", "repository_owner_id": "66"}))));
     }
 
     #[test]

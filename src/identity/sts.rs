@@ -152,7 +152,11 @@ impl Call {
                 "It must be signed with the headers host and {AUDIENCE_HEADER}, and no others."
             )));
         }
-        if ["x-amz-signature", "x-amz-credential"].iter().any(|name| parameters.get(*name).is_none_or(String::is_empty))
+        // One signature is written in one way, so that a call is known when it comes again.
+        let is_signature =
+            |text: &str| text.len() == 64 && text.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
+        if !parameters.get("x-amz-signature").is_some_and(|text| is_signature(text))
+            || parameters.get("x-amz-credential").is_none_or(String::is_empty)
         {
             return Err(invalid("It is not signed."));
         }
@@ -206,7 +210,8 @@ mod tests {
 
     const GOOD: &str = "https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15\
         &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIAX%2F20261121%2Feu-west-1%2Fsts%2Faws4_request\
-        &X-Amz-Date=20261121T120000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-jit-audience&X-Amz-Signature=ab";
+        &X-Amz-Date=20261121T120000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-jit-audience\
+        &X-Amz-Signature=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
     #[test]
     fn only_a_call_that_means_one_thing_is_rebuilt() {
@@ -222,7 +227,9 @@ mod tests {
             ("&X-Amz-Expires=60", "&RoleArn=x"),
             ("host%3Bx-jit-audience", "host"),
             ("host%3Bx-jit-audience", "accept%3Bhost%3Bx-jit-audience"),
-            ("X-Amz-Signature=ab", "X-Amz-Signature="),
+            ("X-Amz-Signature=0011", "X-Amz-Signature="),
+            ("aabbccddeeff00", "AABBCCDDEEFF00"),
+            ("ccddeeff00", "ccddeeff+0"),
             ("20261121T120000Z", "20261121T115459Z"),
             ("20261121T120000Z", "20261121T120201Z"),
             ("20261121T120000Z", "yesterday"),

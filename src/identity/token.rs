@@ -145,14 +145,20 @@ fn in_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, Disproof> {
     Ok(worthless_from)
 }
 
-/// Which claims have kept the token from being each of the workloads.
+/// Which claims have kept the token from being each of the workloads that are at home where it comes from. Strangers with a
+/// token of the same issuer, as all the world has of GitHub's, are told of none.
 fn nobody(rules: &[(&Workload, &TokenRule)], claims: &Claims) -> String {
-    let misses: Vec<String> = rules
-        .iter()
+    let near = rules.iter().filter(|(_, rule)| rule.is_near(claims));
+    let misses: Vec<String> = near
         .filter_map(|(workload, rule)| {
             rule.check(claims).err().map(|miss| format!("{} by its `{}`", workload.name, miss.claim))
         })
         .collect();
+    if misses.is_empty() {
+        return "The token is in order, and no workload is at home where it comes from. What it claims stands on the audit \
+                trail; compare it with the `claims` of the `[[workload]]` that it is to be."
+            .to_owned();
+    }
     format!("The token is in order, and no workload is this one: it is not {}.", misses.join(", not "))
 }
 

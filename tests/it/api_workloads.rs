@@ -173,7 +173,19 @@ async fn what_pretends_to_be_a_pipeline_is_refused_with_a_code_and_stands_on_the
         let answer = proves(&world, token).await;
         assert_eq!(answer.code(), *code, "{what}: {answer:?}");
     }
-    let codes: Vec<String> = table.iter().map(|(_, _, code)| (*code).to_owned()).collect();
+    let mut codes: Vec<String> = table.iter().map(|(_, _, code)| (*code).to_owned()).collect();
+    let colleague = key.signs(&but(&claims, &json!({ "repository_id": "75" })));
+    let stranger = key.signs(&but(&claims, &json!({ "repository_id": "99", "repository_owner_id": "98" })));
+    for (token, names_it) in [(colleague, true), (stranger, false)] {
+        let told = proves(&world, &token).await.text("/detail");
+        assert_eq!(
+            told.contains("web-deploy by its `repository_id`"),
+            names_it,
+            "the world is told of no workload: {told}"
+        );
+        assert_eq!(told.contains("audit trail"), !names_it, "{told}");
+        codes.push("workload_unknown".to_owned());
+    }
     assert_eq!(disbelieved(&world).await, codes, "each of them stands on the trail");
 
     assert_eq!(proves(&world, &good).await.status, 201, "clocks may be apart a little, and this one is in order");
@@ -191,12 +203,72 @@ async fn what_pretends_to_be_a_pipeline_is_refused_with_a_code_and_stands_on_the
 }
 
 #[tokio::test]
+async fn what_was_approved_for_one_run_is_not_for_the_next() {
+    let issuer = Issuer::start().await;
+    let (host, keys) = ("https://ghes.acme.example", format!("{}/.well-known/jwks", issuer.url));
+    let mut world = World::with(|config| {
+        format!(
+            "{config}\n[api]\naudience = \"{AUDIENCE}\"\n\n[[workload]]\nname = \"web-deploy\"\nroles = [\"prod-deploy\"]\n\
+             [workload.github]\nissuer = \"{host}/_services/token\"\njwks_url = \"{keys}\"\nrepository_id = \"74\"\n\
+             repository_owner_id = \"65\"\nref = \"refs/heads/main\"\n"
+        )
+    })
+    .await;
+    let [approver] = world.people(["approver"]);
+    let claims = claims(&world, &issuer);
+    let run = async |world: &mut World, run: &str, jti: &str| {
+        let claims = but(&claims, &json!({ "iss": format!("{host}/_services/token"), "run_id": run, "jti": jti }));
+        let session = proves(world, &issuer.key().signs(&claims)).await;
+        assert_eq!(session.status, 201, "{session:?}");
+        world.shown_secrets.push(session.text("/token"));
+        Client::of(world).with(&session.text("/token"))
+    };
+    let first = run(&mut world, "41", "a").await;
+    first.post("/requests", json!({ "role": "prod-deploy", "duration": "30m", "reason": "release" })).await.ok();
+    world.settle().await;
+    assert!(
+        world.screen("requests").contains("https://ghes.acme.example/acme/web/actions/runs/41"),
+        "{}",
+        world.screen("requests")
+    );
+    approver.clicks("Approve").await;
+    world.settle().await;
+    let _ = approver.private();
+    let grants = first.get("/grants").await.ok();
+    let credentials = format!("/grants/{}/credentials", grants[0]["id"].as_str().unwrap());
+
+    let next = run(&mut world, "42", "b").await;
+    assert_eq!(next.get("/grants").await.ok(), json!([]), "it is not told of what it cannot use");
+    let refused = next.post(&credentials, json!({})).await;
+    assert_eq!(refused.code(), "forbidden");
+    assert!(refused.text("/detail").contains("approved for another run of this pipeline"), "{refused:?}");
+    world.settle().await;
+    assert!(world.feed().contains("it was approved for another run"), "{}", world.feed());
+
+    let other_job = run(&mut world, "41", "c").await;
+    let given = other_job.post(&credentials, json!({})).await.ok();
+    for secret in ["secret_access_key", "session_token"] {
+        world.shown_secrets.push(given[secret].as_str().unwrap().to_owned());
+    }
+    assert!(world.works(given["access_key_id"].as_str().unwrap()).await, "another job of the same run");
+    let extend = credentials.replace("credentials", "extend");
+    first.post(&extend, json!({ "duration": "15m", "reason": "it takes longer" })).await.ok();
+    world.settle().await;
+    let screen = world.screen("requests");
+    let (_, card) = screen.split_once("asks for *more time*").expect("there is a card");
+    assert!(card.contains("From repository `acme/web`") && card.contains("/runs/41"), "{card}");
+    world.advance(minutes(31)).await;
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn gitlab_says_which_refs_are_protected_and_nothing_else_counts() {
     let (world, issuer, claims) = with_pipeline().await;
     let gitlab = but(
         &claims,
         &json!({ "iss": format!("{}/gitlab", issuer.url), "project_id": "22", "project_path": "acme/lab", "ref": "main",
-                "ref_protected": "true", "pipeline_source": "push", "user_login": "tanuki", "job_id": "7" }),
+                "ref_protected": "true", "pipeline_source": "push", "user_login": "tanuki", "pipeline_id": "7" }),
     );
     let key = issuer.key();
     for (what, changes) in [
@@ -266,6 +338,9 @@ async fn a_machine_in_aws_proves_itself_by_what_sts_says() {
     };
     let good = presigned(AUDIENCE, world.now());
     assert!(good.contains("X-Amz-SignedHeaders=host%3Bx-jit-audience"), "{good}");
+    let (_, after) = good.split_once("X-Amz-Signature=").unwrap();
+    let signature: String = after.chars().take_while(|letter| *letter != '&').collect();
+    let changed = good.replace(&signature, &signature.chars().rev().collect::<String>());
     for (what, url, code) in [
         ("for somebody else", presigned("https://other.example", world.now()), "token_invalid"),
         ("too old", presigned(AUDIENCE, world.now() - seconds(301)), "token_expired"),
@@ -274,7 +349,8 @@ async fn a_machine_in_aws_proves_itself_by_what_sts_says() {
         ("somebody's own host", good.replace("sts.eu-west-1.amazonaws.com", "evil.example"), "token_invalid"),
         ("another action", good.replace("GetCallerIdentity", "GetSessionToken"), "token_invalid"),
         ("two actions", format!("{good}&action=GetCallerIdentity"), "token_invalid"),
-        ("a changed signature", good.replace("X-Amz-Signature=", "X-Amz-Signature=0"), "token_invalid"),
+        ("a changed signature", changed, "token_invalid"),
+        ("a signature in capitals", good.replace(&signature, &signature.to_uppercase()), "token_invalid"),
     ] {
         let answer = call(url).await;
         assert_eq!(answer.code(), code, "{what}: {answer:?}");

@@ -27,6 +27,11 @@ impl Caller {
     pub(super) fn principal(&self) -> &Principal {
         &self.session.principal
     }
+
+    /// The run of a pipeline that calls, as its proof said.
+    pub(super) fn run(&self) -> Option<&str> {
+        self.session.origin.as_ref()?.run.as_deref()
+    }
 }
 
 impl FromRequestParts<Arc<V1>> for Caller {

@@ -34,7 +34,7 @@ pub(super) async fn claim(
     Path(name): Path<String>,
     Body(ask): Body<CredentialsAsk>,
 ) -> Result<Json<Credentials>, Failure> {
-    let wish = Wish { resource: ask.resource, plan: ask.plan_sha256, console: false };
+    let wish = Wish { resource: ask.resource, plan: ask.plan_sha256, ..Wish::default() };
     let (claim, _, minted) = claimed(&v1, &caller, &name, wish).await?;
     Ok(Json(Credentials {
         access_key_id: minted.access_key_id,
@@ -79,6 +79,7 @@ async fn claimed(
     let id = id_of(v1, name).await?;
     v1.is_here(caller).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
+    let wish = Wish { run: caller.run().map(str::to_owned), ..wish };
     let begun =
         v1.write(move |tx| Box::pin(async move { claim::begin_by_api(tx, &env, &who, id, wish).await })).await?;
     let claim = begun.map_err(|refused| failure::claim(&refused))?;

@@ -131,7 +131,7 @@ pub(super) fn end(refused: &end::Refused) -> Failure {
 pub(super) fn claim(refused: &claim::Refused) -> Failure {
     let code = match refused {
         claim::Refused::Unknown => ProblemCode::NotFound,
-        claim::Refused::NotTheirs(_) => ProblemCode::Forbidden,
+        claim::Refused::NotTheirs(_) | claim::Refused::AnotherRun(_) => ProblemCode::Forbidden,
         claim::Refused::NotYet(_) | claim::Refused::Over(_) | claim::Refused::LinkSpent => ProblemCode::GrantNotActive,
         claim::Refused::NothingToClaim(_) => ProblemCode::NoCredentials,
         claim::Refused::PlanMismatch(_) => ProblemCode::PlanMismatch,

@@ -29,7 +29,7 @@ use crate::{
     usecase::{end, extend, heartbeat, status},
 };
 
-/// The caller's grants that are not over.
+/// The caller's grants that are not over; of a pipeline's those that this run of it can use.
 #[utoipa::path(get, path = "/v1/grants", tag = "having", operation_id = "grants",
     responses((status = 200, description = "The grants, the one that ends first first.", body = Vec<api::Grant>)))]
 pub(super) async fn mine(State(v1): State<Arc<V1>>, caller: Caller) -> Result<Json<Vec<api::Grant>>, Failure> {
@@ -38,6 +38,9 @@ pub(super) async fn mine(State(v1): State<Arc<V1>>, caller: Caller) -> Result<Js
         Box::pin(async move {
             let mut all = Vec::new();
             for grant in status::status(tx, &env, caller.principal()).await?.grants {
+                if !tx.load_request(grant.request).await?.is_for_run(caller.run()) {
+                    continue;
+                }
                 all.push(shown::grant(tx, grant).await?);
             }
             Ok(all)

@@ -33,8 +33,7 @@ pub fn card(story: &Story) -> Message {
             time::short(request.duration()),
         ))
         .quote("Why", &request.reason);
-    let draft = request.origin.iter().fold(draft, pipeline::origin);
-    let draft = request.plan.iter().fold(draft, pipeline::plan);
+    let draft = pipeline::behind(draft, request);
     let draft = match &request.state {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { .. } => approved(draft, story),

@@ -4,7 +4,7 @@ use super::{
     Story,
     card::{awaiting, denier, objection, small_print},
     draft::Draft,
-    words,
+    pipeline, words,
 };
 use crate::{
     domain::{
@@ -28,6 +28,7 @@ pub(super) fn card(story: &Story, grant: &Grant) -> Message {
             words::moment(grant.end_after(request.duration())),
         ))
         .quote("Why", &request.reason);
+    let draft = pipeline::behind(draft, request);
     let draft = match &request.state {
         RequestState::Awaiting => awaiting(draft, story),
         RequestState::Approved { at, .. } => {

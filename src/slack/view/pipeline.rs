@@ -6,13 +6,19 @@
 use url::Url;
 
 use super::{draft::Draft, words};
-use crate::domain::{plan::Plan, session::Origin};
+use crate::domain::{plan::Plan, request::Request, session::Origin};
 
 /// How many of the destroyed are named one by one.
 const NAMED: usize = 8;
 
+/// Whatever of it stands behind a request.
+pub(super) fn behind(draft: Draft, request: &Request) -> Draft {
+    let draft = request.origin.iter().fold(draft, origin);
+    request.plan.iter().fold(draft, plan)
+}
+
 /// Where the pipeline comes from.
-pub(super) fn origin(draft: Draft, origin: &Origin) -> Draft {
+fn origin(draft: Draft, origin: &Origin) -> Draft {
     let part =
         |name: &str, value: &Option<String>| value.as_deref().map(|value| format!("{name} {}", words::quoted(value)));
     let mut parts: Vec<String> = [
@@ -34,7 +40,7 @@ pub(super) fn origin(draft: Draft, origin: &Origin) -> Draft {
 }
 
 /// What the plan says that it does.
-pub(super) fn plan(draft: Draft, plan: &Plan) -> Draft {
+fn plan(draft: Draft, plan: &Plan) -> Draft {
     let destroy =
         if plan.destroys() { format!("*{} to destroy*", plan.destroy) } else { "nothing to destroy".to_owned() };
     let digest: String = plan.sha256.chars().take(16).collect();
