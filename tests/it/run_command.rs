@@ -5,6 +5,7 @@ use jit::ambient::{Clock, SystemClock};
 use crate::harness::{
     World,
     aws::Fault,
+    azure::story::things,
     cli::{Ended, Shell, WHO, python},
     minutes,
     roles::membership,
@@ -202,6 +203,33 @@ async fn access_that_is_simply_there_is_waited_for() {
     assert_eq!((code, out.as_str()), (0, "again\nagain\n"), "{err}");
     let environment = std::fs::read_to_string(shell.file("env")).unwrap();
     assert!(environment.contains("JIT_GRANT=") && !environment.contains("AWS_CONTAINER"), "{environment}");
+    assert_eq!(state(&world.grant().await), "ended");
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_in_azure_is_simply_there_and_goes_when_azure_lets_it() {
+    let mut world = World::today(|config| config).await;
+    world.opens_azure().await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    let [contributor, ..] = things();
+    let shell = Shell::of(&mut world, &requester).await;
+    let ready = "echo asked >> tries; [ $(wc -l < tries) -ge 2 ]";
+    let options = ["run", "--role", "deploy", "--for", "30m", "--ready-cmd", ready, "--"];
+    let run = shell.start_all(&[&options[..], &["sh", "-c", "cat tries; env > env"]].concat());
+    world.decides(&run, &approver, "Approve").await;
+    world.written(&run, &shell.file("tries")).await;
+    assert!(world.azure.has(&contributor, "requester"), "it is the caller's own");
+    let Ended { code, out, err } = run.ends(&mut world).await;
+    assert_eq!((code, out.as_str()), (0, "asked\nasked\n"), "{err}");
+    let environment = std::fs::read_to_string(shell.file("env")).unwrap();
+    assert!(environment.contains("JIT_ROLE=deploy") && !environment.contains("AWS_CONTAINER"), "{environment}");
+    assert!(environment.contains("AWS_SHARED_CREDENTIALS_FILE=/dev/null"), "{environment}");
+    assert!(err.contains("five minutes"), "Azure removes nothing younger, and the user is told: {err}");
+    assert_eq!(state(&world.grant().await), "ending");
+    world.advance(minutes(6)).await;
+    assert!(!world.azure.has(&contributor, "requester"));
     assert_eq!(state(&world.grant().await), "ended");
     world.everything_is_read();
     world.finish().await;

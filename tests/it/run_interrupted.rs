@@ -144,6 +144,7 @@ async fn a_jit_that_was_killed_while_it_waited_leaves_nothing_open_either() {
     world.says(&run, " waits for ").await;
     run.signal("KILL");
     assert_eq!(run.ends(&mut world).await.code, 137);
+    world.settle().await;
     approver.clicks("Approve").await;
     world.advance(minutes(2)).await;
     world.advance(jiff::SignedDuration::from_secs(5)).await;

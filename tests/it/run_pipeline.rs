@@ -17,7 +17,13 @@ use axum::{
 use jit::ambient::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use crate::harness::{World, cli::Shell, issuer::Issuer, state};
+use crate::harness::{
+    World,
+    aws::Fault,
+    cli::Shell,
+    issuer::{Issuer, Sts},
+    state,
+};
 
 const RUNNER_TOKEN: &str = "what the runner was given";
 
@@ -139,6 +145,98 @@ async fn a_job_of_gitlab_shows_its_token_once_and_stays_signed_in() {
     elsewhere.environment.insert("XDG_STATE_HOME".into(), elsewhere.file("state").display().to_string());
     let replayed = elsewhere.start(["whoami"]).ends(&mut world).await;
     assert_eq!(replayed.code, 15, "a token counts once: {replayed:?}");
+    world.everything_is_read();
+    world.finish().await;
+}
+
+/// A shell on a machine in AWS that has a role.
+fn machine(world: &World) -> Shell {
+    let mut shell = Shell::at(world);
+    let role = [
+        ("AWS_ACCESS_KEY_ID", "ASIADEPLOYER00000001"),
+        ("AWS_SECRET_ACCESS_KEY", "the-deployers-secret"),
+        ("AWS_SESSION_TOKEN", "a+session/token=="),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    shell.environment.extend(role.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    shell
+}
+
+#[tokio::test]
+async fn a_machine_in_aws_proves_its_role_by_a_call_that_it_signs() {
+    let sts = Sts::start().await;
+    let url = sts.url.clone();
+    let mut world = World::today(|config| {
+        format!(
+            "{config}\n[[workload]]\nname = \"nightly\"\nroles = [\"prod-deploy\"]\n[workload.aws]\naccount = \
+             \"111122223333\"\nrole = \"deployer\"\nsts_url = \"{url}\"\n"
+        )
+    })
+    .await;
+    let [approver] = world.people(["approver"]);
+    let shell = machine(&world);
+    let run =
+        shell.start(["run", "--as", "aws", "--role", "prod-deploy", "--reason", "nightly", "--", "sh", "-c", "env"]);
+    world.decides(&run, &approver, "Approve").await;
+    let ended = run.ends(&mut world).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI="), "{}", ended.out);
+    assert!(!ended.out.contains("deployers-secret"), "the machine's own role is not the command's: {}", ended.out);
+    let grant = world.grant().await;
+    assert_eq!((state(&grant), grant.holder.to_string().as_str()), ("ended", "workload:nightly"));
+    assert_eq!(sts.asked(), 1);
+
+    let mut other = machine(&world);
+    other.environment.insert("AWS_SECRET_ACCESS_KEY".into(), "a guess".into());
+    let refused = other.start(["whoami", "--as", "aws"]).ends(&mut world).await;
+    assert!(refused.code == 15 && refused.err.contains("STS does not take it"), "{refused:?}");
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_machine_in_aws_proves_its_role_by_a_token_that_its_account_issues() {
+    let issuer = Issuer::start().await;
+    let url = issuer.url.clone();
+    let mut world = World::today(|config| {
+        format!(
+            "{config}\n[[workload]]\nname = \"batch\"\nroles = [\"prod-deploy\"]\n[workload.aws_web_identity]\nissuer = \
+             \"{url}\"\njwks_url = \"{url}/oauth/discovery/keys\"\nclaims = {{ sub = \
+             \"arn:aws:iam::111122223333:role/batch\" }}\n"
+        )
+    })
+    .await;
+    let [approver] = world.people(["approver"]);
+    let shell = machine(&world);
+    // moto does not know the call: AWS' answer is played by hand, the call itself is the SDK's own
+    let gives = |world: &World, subject: &str, jti: &str| {
+        let now = SystemClock.now().as_second();
+        let token = issuer.key().signs(&json!({
+            "iss": issuer.url, "aud": world.url(""), "sub": subject, "jti": jti, "iat": now, "exp": now + 300,
+            "https://sts.amazonaws.com/": { "aws_account": "111122223333" },
+        }));
+        world.cloud.fail("GetWebIdentityToken", 1, Fault::Answer(format!(
+            "<GetWebIdentityTokenResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetWebIdentityTokenResult>\
+             <WebIdentityToken>{token}</WebIdentityToken></GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
+        )));
+    };
+    gives(&world, "arn:aws:iam::111122223333:role/batch", "first");
+    let run =
+        shell.start(["run", "--as", "aws-token", "--role", "prod-deploy", "--reason", "batch", "--", "echo", "done"]);
+    world.decides(&run, &approver, "Approve").await;
+    let ended = run.ends(&mut world).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "done\n"), "{}", ended.err);
+    let grant = world.grant().await;
+    assert_eq!((state(&grant), grant.holder.to_string().as_str()), ("ended", "workload:batch"));
+    let asked = world.cloud.calls().into_iter().find(|call| call.action == "GetWebIdentityToken").unwrap();
+    assert_eq!(asked.param("Audience.member.1"), world.url(""), "for this server alone");
+
+    gives(&world, "arn:aws:iam::111122223333:role/somebody", "second");
+    let other = shell.start(["whoami", "--as", "aws-token"]).ends(&mut world).await;
+    assert!(other.code == 15 && other.err.contains("no workload"), "{other:?}");
+    world.cloud.fail("GetWebIdentityToken", 1, Fault::ACCESS_DENIED);
+    let denied = shell.start(["whoami", "--as", "aws-token"]).ends(&mut world).await;
+    assert!(denied.code == 15 && denied.err.contains("AWS gives no web identity token"), "{denied:?}");
     world.everything_is_read();
     world.finish().await;
 }

@@ -93,6 +93,32 @@ async fn a_server_that_is_away_is_13_at_each_step() {
     world.finish().await;
 }
 
+#[tokio::test]
+async fn a_server_that_goes_while_credentials_are_claimed_is_13_too() {
+    let mut world = World::today(|config| config).await;
+    let [requester, approver] = world.people(["requester", "approver"]);
+    let shell = Shell::of(&mut world, &requester).await;
+    world.grants(&requester, &approver, "prod-deploy 30m fixing OPS-42").await;
+    let minted = |world: &World| world.cloud.actions().iter().filter(|action| *action == "AssumeRole").count();
+    let before = minted(&world);
+    world.cloud.fail("AssumeRole", 1, Fault::Hang);
+    let run = shell.run(&["--for", "20m"], RUN);
+    while minted(&world) == before {
+        world.settle().await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    world.kill().await;
+    let ended = ends_alone(run).await;
+    world.cloud.heal();
+    world.restart().await;
+    refused(&ended, 13, "cannot be reached");
+    // The command that used it is no more, so nothing is left of the grant either.
+    world.advance(minutes(3)).await;
+    assert_eq!(state(&world.grant().await), "ended");
+    world.everything_is_read();
+    world.finish().await;
+}
+
 async fn ends_alone(mut run: crate::harness::cli::Running) -> Ended {
     while !run.has_ended() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

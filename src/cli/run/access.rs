@@ -37,6 +37,7 @@ impl Run {
         let profiles = if self.keep_profiles { Profiles::Kept } else { Profiles::Hidden };
         let names = std::env::vars_os().map(|(name, _)| name);
         let (removed, mut added) = (environment::removed(names, profiles), about(grant));
+        added.extend(environment::added(profiles));
         if !Self::gives_credentials(grant) {
             // Nothing of AWS was asked for, so nothing of it is the command's.
             return Ok(Access { removed, added, vault: None, _endpoint: None });
@@ -47,7 +48,6 @@ impl Run {
         };
         let vault = Arc::new(Vault::of(client.clone(), grant.id.to_string(), grant.ends_at, ask));
         let first = vault.fill().await?;
-        added.extend(environment::added(profiles));
         added.extend(region(&first));
         if self.env {
             let keys = variables(&first).into_iter().filter(|(name, _)| !name.ends_with("REGION"));

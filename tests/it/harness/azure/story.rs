@@ -66,16 +66,22 @@ impl World {
     /// A world whose configuration opens things in Azure.
     pub async fn with_azure() -> Self {
         let world = Self::start().await;
-        let roles: String = ROLES.iter().map(|(name, opens)| {
-            let opens: String = opens.iter().map(|it| targets(it, &world.role_arn)).collect();
+        world.opens_azure().await;
+        world
+    }
+
+    /// From now on the configuration opens things in Azure as well.
+    pub async fn opens_azure(&self) {
+        let role = |(name, opens): &(&str, &[&str])| {
+            let opens: String = opens.iter().map(|it| targets(it, &self.role_arn)).collect();
             format!(
                 "\n[[role]]\nname = \"{name}\"\nmax_duration = \"8h\"\nreason = \"optional\"\n\n[[role.rule]]\napprovals = \
                  1\napprovers = [\"sre\"]\n{opens}"
             )
-        }).collect::<Vec<_>>().concat();
-        world.edit_config(|config| format!("{config}{}{roles}", section()));
-        world.app.reload().await.unwrap();
-        world
+        };
+        let roles: String = ROLES.iter().map(role).collect();
+        self.edit_config(|config| format!("{config}{}{roles}", section()));
+        self.app.reload().await.unwrap();
     }
 
     /// `holder` asks, `approver` approves, and a few seconds pass.
