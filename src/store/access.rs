@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     access::{Access, AccessKey, AccessState},
-    catalog::ProviderName,
+    catalog::{ProviderName, Target},
     ids::{AccessId, GrantId},
 };
 
@@ -30,6 +30,17 @@ struct Row {
     until: Option<i64>,
     note: Option<String>,
     stuck_since: Option<i64>,
+}
+
+/// Something that accesses are open to.
+#[derive(Debug, Clone)]
+pub struct OpenTarget {
+    /// What it is called in access keys.
+    pub resource: String,
+    /// What it is.
+    pub target: Target,
+    /// How many accesses are open to it.
+    pub count: usize,
 }
 
 /// How many things there are in which state, for the metrics.
@@ -144,16 +155,42 @@ impl Tx {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// Every access in this cloud that is not gone, oldest first.
+    /// What the accesses in this cloud that are not gone are to, and how many there are to each.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open_accesses(&mut self, cloud: ProviderName) -> Result<Vec<Access>, StoreError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from access where provider = $1 and state <> 'gone' order by grant_id, position")
-                .bind(cloud.as_str())
-                .fetch_all(&mut *self.conn)
-                .await?;
+    pub async fn open_targets(&mut self, cloud: ProviderName) -> Result<Vec<OpenTarget>, StoreError> {
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(
+            "select resource, target, count(*) from access where provider = $1 and state <> 'gone'
+             group by resource, target",
+        )
+        .bind(cloud.as_str())
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let read = |(resource, target, count): (String, String, i64)| {
+            let target = from_json("access", &target)?;
+            Ok(OpenTarget { resource, target, count: usize::try_from(count).unwrap_or(usize::MAX) })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Every access in this cloud to these resources that is not gone, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open_accesses(
+        &mut self,
+        cloud: ProviderName,
+        resources: &BTreeSet<String>,
+    ) -> Result<Vec<Access>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from access where provider = $1 and state <> 'gone'
+             and resource in (select value from json_each($2)) order by grant_id, position",
+        )
+        .bind(cloud.as_str())
+        .bind(json("access", resources)?)
+        .fetch_all(&mut *self.conn)
+        .await?;
         rows.into_iter().map(Row::read).collect()
     }
 

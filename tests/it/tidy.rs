@@ -10,6 +10,7 @@ use std::{
 
 mod agreement;
 mod papers;
+mod queries;
 mod rooms;
 
 /// A file of the repository.

@@ -20,13 +20,16 @@ use crate::{
         time::short,
     },
     provider::{Cause, ErrorKind, Holder, Live, Observed, Provider, ProviderError, Receipt, Work, counting},
-    store::{Reader, StoreError, Tx},
+    store::{OpenTarget, Reader, StoreError, Tx},
 };
 
 /// Nothing more is asked about after so long.
 pub const PATIENCE: Duration = Duration::from_secs(8);
 /// So much longer the last answer may take: together that is less than a job may.
 const LAST_ANSWER: Duration = Duration::from_secs(12);
+
+/// How many open accesses are compared at once: so many fit into memory without anybody noticing.
+const MOST: usize = 1_000;
 
 /// What a cloud told about some places.
 #[derive(Debug, Default)]
@@ -147,10 +150,12 @@ pub(super) async fn look(
     places: &BTreeMap<String, Target>,
     now: Timestamp,
 ) -> Result<Look, StoreError> {
+    let targets = store.read(|tx| Box::pin(async move { tx.open_targets(cloud).await })).await?;
+    let (places, resources) = as_many_as_fit(|target| provider.place(target), places, targets);
     // before the cloud is asked: what is given or taken away meanwhile is no difference
-    let open = store.read(|tx| Box::pin(async move { open(tx, cloud).await })).await?;
+    let open = store.read(|tx| Box::pin(async move { open(tx, cloud, &resources).await })).await?;
     let closer = closer(provider, &open, now);
-    let (took, calls) = counting(take_closely(provider, places, &closer, &SystemTimer::default())).await;
+    let (took, calls) = counting(take_closely(provider, &places, &closer, &SystemTimer::default())).await;
     let found: BTreeSet<(String, String)> =
         took.live.values().flatten().map(|live| (live.resource.clone(), live.principal.clone())).collect();
     let told: BTreeSet<String> = took.live.keys().cloned().collect();
@@ -174,8 +179,34 @@ pub(super) async fn look(
     Ok(Look { plan, refused, stopped: took.stopped, cloud })
 }
 
-async fn open(tx: &mut Tx, cloud: ProviderName) -> Result<Vec<Held>, StoreError> {
-    let accesses = tx.open_accesses(cloud).await?;
+/// The first of these places, as long as no more than [`MOST`] accesses are open in them, but one at least; and the
+/// resources in them.
+fn as_many_as_fit(
+    place_of: impl Fn(&Target) -> String,
+    places: &BTreeMap<String, Target>,
+    targets: Vec<OpenTarget>,
+) -> (BTreeMap<String, Target>, BTreeSet<String>) {
+    let mut by_place: BTreeMap<String, (BTreeSet<String>, usize)> = BTreeMap::new();
+    for OpenTarget { resource, target, count } in targets {
+        let (resources, open) = by_place.entry(place_of(&target)).or_default();
+        resources.insert(resource);
+        *open += count;
+    }
+    let (mut fitting, mut within, mut open) = (BTreeMap::new(), BTreeSet::new(), 0);
+    for (place, target) in places {
+        let (resources, count) = by_place.remove(place).unwrap_or_default();
+        if !fitting.is_empty() && open + count > MOST {
+            break;
+        }
+        open += count;
+        within.extend(resources);
+        fitting.insert(place.clone(), target.clone());
+    }
+    (fitting, within)
+}
+
+async fn open(tx: &mut Tx, cloud: ProviderName, resources: &BTreeSet<String>) -> Result<Vec<Held>, StoreError> {
+    let accesses = tx.open_accesses(cloud, resources).await?;
     with_grants(tx, accesses).await
 }
 
@@ -189,5 +220,34 @@ pub(super) fn may_be_the_place(error: &ProviderError) -> bool {
         | ErrorKind::Unavailable
         | ErrorKind::Ambiguous
         | ErrorKind::Refused => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalog::{Demo, DemoCloud};
+
+    #[test]
+    fn so_many_places_are_looked_at_that_what_is_open_there_fits_and_one_at_least() {
+        let target =
+            |name: &str| Target::Demo(Demo { name: name.to_owned(), cloud: DemoCloud::default(), sessions: false });
+        let open = |name: &str, count| OpenTarget { resource: name.to_owned(), target: target(name), count };
+        let places: BTreeMap<String, Target> =
+            ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name))).into_iter().collect();
+        let fitting = |counts: [usize; 3]| {
+            let targets = ["a", "b", "d"].into_iter().zip(counts).map(|(name, count)| open(name, count)).collect();
+            let (places, resources) = as_many_as_fit(|target| target.resource().to_owned(), &places, targets);
+            (places.into_keys().collect::<String>(), resources.into_iter().collect::<String>())
+        };
+        assert_eq!(fitting([10, 10, 10]), ("abcd".to_owned(), "abd".to_owned()));
+        assert_eq!(fitting([MOST, 0, 0]), ("abcd".to_owned(), "abd".to_owned()));
+        assert_eq!(fitting([MOST, 1, 0]), ("a".to_owned(), "a".to_owned()));
+        assert_eq!(
+            fitting([MOST + 1, 1, 0]),
+            ("a".to_owned(), "a".to_owned()),
+            "what is too much alone is taken alone"
+        );
+        assert_eq!(fitting([1, 1, MOST]), ("abc".to_owned(), "ab".to_owned()));
     }
 }

@@ -159,9 +159,9 @@ async fn managed(
     now: Timestamp,
     patience: Duration,
 ) -> Result<Managed, StoreError> {
-    let open = store.read(|tx| Box::pin(async move { tx.open_accesses(cloud).await })).await?;
+    let open = store.read(|tx| Box::pin(async move { tx.open_targets(cloud).await })).await?;
     let configured = tools.catalog.roles.values().flat_map(|role| role.targets.clone());
-    let targets = configured.chain(open.into_iter().map(|access| access.target));
+    let targets = configured.chain(open.into_iter().map(|open| open.target));
     let targets = targets.filter(|target| target.provider() == cloud && target.nature() != Nature::Session);
     let by_name: BTreeMap<String, Target> = targets.map(|target| (target.resource().to_owned(), target)).collect();
     let (timer, mut managed) = (SystemTimer::default(), Managed::default());

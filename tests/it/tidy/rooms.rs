@@ -9,7 +9,8 @@ const ANY: &[&str] = &["all"];
 
 /// What a room may use of the others. `store` allows all of that room, `job::directory` a part of it.
 #[rustfmt::skip] // a table
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
+    ("allocator",  &[]),
     ("api",        &[]),
     ("ambient",    &[]),
     ("client",     &["api", "ambient"]),
