@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md is the map of the rooms below and says what is absent from each.
 
+pub mod allocator;
 pub mod ambient;
 pub mod api;
 pub mod app;

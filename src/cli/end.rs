@@ -6,16 +6,15 @@ use clap::Args;
 
 use super::{
     Output,
-    failure::{EXIT_CODES, Ending, Failure},
-    json, moment,
+    failure::{EXIT_CODES, Ending, Failure, ended},
+    moment,
     remote::Remote,
-    request::unless_interrupted,
-    say,
+    request::{show, unless_interrupted},
     voice::Voice,
     waiting::{self, Until},
 };
 use crate::{
-    api::{DurationAsk, ExtendAsk, Grant, GrantState, ProblemCode, Request, RequestState},
+    api::{DurationAsk, ExtendAsk, Grant, GrantState, ProblemCode, RequestState},
     client::Client,
 };
 
@@ -101,10 +100,7 @@ fn is_closed(grant: &Grant) -> bool {
 
 impl End {
     pub(super) async fn run(self) -> ExitCode {
-        match self.end().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.end().await)
     }
 
     async fn end(&self) -> Result<(), Failure> {
@@ -118,20 +114,14 @@ impl End {
             }
             Ended::Unconfirmed(grant, words) => (grant, words),
         };
-        match self.output {
-            Output::Text => say(&format!("{words}\n")),
-            Output::Json => say(&json(&grant)),
-        }
+        self.output.show(&grant, &words);
         Ok(())
     }
 }
 
 impl Extend {
     pub(super) async fn run(self) -> ExitCode {
-        match self.extend().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.extend().await)
     }
 
     async fn extend(&self) -> Result<(), Failure> {
@@ -141,22 +131,14 @@ impl Extend {
         let request = client.extend(&self.grant, &ask).await?;
         voice.says(&waiting::asked(&request));
         if self.no_wait && request.state == RequestState::Awaiting {
-            self.show(&request, None);
+            show(self.output, &request, None);
             return Err(Failure::new(Ending::NoAccessYet, waiting::undecided(&request)));
         }
         let wait = waiting::for_decision(client, request.clone(), Until::Decided, &voice);
         let request = unless_interrupted(&request, &voice, wait).await?;
         let grant = client.grant(&self.grant).await?;
-        self.show(&request, Some(&grant));
+        show(self.output, &request, Some(&grant));
         connected.leave().await;
         Ok(())
-    }
-
-    fn show(&self, request: &Request, grant: Option<&Grant>) {
-        match (self.output, grant) {
-            (Output::Json, _) => say(&json(request)),
-            (Output::Text, Some(grant)) => say(&format!("{}\n", waiting::live(grant))),
-            (Output::Text, None) => {}
-        }
     }
 }

@@ -66,6 +66,14 @@ impl From<Ending> for ExitCode {
     }
 }
 
+/// The exit code of a command that was done or not; says why not.
+pub(super) fn ended(done: Result<(), Failure>) -> ExitCode {
+    match done {
+        Ok(()) => Ending::Done.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
 /// What the help of those commands says about their codes.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:

@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::{
     ambient::{SystemClock, SystemEntropy},
@@ -90,6 +91,16 @@ enum Output {
     Text,
     /// For programs: one JSON value.
     Json,
+}
+
+impl Output {
+    /// Shows it: by these words, or as it is.
+    fn show(self, it: &impl Serialize, words: &str) {
+        match self {
+            Self::Text => say(&format!("{words}\n")),
+            Self::Json => say(&json(it)),
+        }
+    }
 }
 
 /// Runs a subcommand. Those that look after a bot end with 0 when they did what they are for, 1 when they found something

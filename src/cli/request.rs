@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Output,
-    failure::{EXIT_CODES, Ending, Failure},
+    failure::{EXIT_CODES, Ending, Failure, ended},
     json,
     remote::Remote,
     say,
@@ -14,7 +14,7 @@ use super::{
     waiting::{self, Until},
 };
 use crate::{
-    api::{DurationAsk, Request as Asked, RequestAsk},
+    api::{DurationAsk, Grant, Request as Asked, RequestAsk},
     runner::child::Signals,
 };
 
@@ -57,10 +57,7 @@ pub(super) struct Cancel {
 
 impl Request {
     pub(super) async fn run(self) -> ExitCode {
-        match self.ask().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.ask().await)
     }
 
     async fn ask(&self) -> Result<(), Failure> {
@@ -77,7 +74,7 @@ impl Request {
         let voice = Voice::new();
         voice.says(&waiting::asked(&asked));
         if self.no_wait {
-            self.show(&asked);
+            show(self.output, &asked, asked.grant.as_ref());
             return if asked.grant.is_some() {
                 Ok(())
             } else {
@@ -86,17 +83,19 @@ impl Request {
         }
         let decided =
             unless_interrupted(&asked, &voice, waiting::for_access(client, asked.clone(), Until::Decided, &voice));
-        self.show(&decided.await?);
+        let decided = decided.await?;
+        show(self.output, &decided, decided.grant.as_ref());
         connected.leave().await;
         Ok(())
     }
+}
 
-    fn show(&self, request: &Asked) {
-        match (self.output, &request.grant) {
-            (Output::Json, _) => say(&json(request)),
-            (Output::Text, Some(grant)) => say(&format!("{}\n", waiting::live(grant))),
-            (Output::Text, None) => {}
-        }
+/// Shows a request, and the grant that is meant by it.
+pub(super) fn show(output: Output, request: &Asked, grant: Option<&Grant>) {
+    match (output, grant) {
+        (Output::Json, _) => say(&json(request)),
+        (Output::Text, Some(grant)) => say(&format!("{}\n", waiting::live(grant))),
+        (Output::Text, None) => {}
     }
 }
 
@@ -120,19 +119,13 @@ pub(super) async fn unless_interrupted<T>(
 
 impl Cancel {
     pub(super) async fn run(self) -> ExitCode {
-        match self.cancel().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.cancel().await)
     }
 
     async fn cancel(&self) -> Result<(), Failure> {
         let connected = self.remote.connect().await?;
         let request = connected.client.cancel(&self.request).await?;
-        match self.output {
-            Output::Text => say(&format!("{} is withdrawn\n", request.name)),
-            Output::Json => say(&json(&request)),
-        }
+        self.output.show(&request, &format!("{} is withdrawn", request.name));
         connected.leave().await;
         Ok(())
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Output,
-    failure::{EXIT_CODES, Ending, Failure},
+    failure::{EXIT_CODES, Failure, ended},
     json,
     remote::Remote,
     say,
@@ -29,10 +29,7 @@ pub(super) struct Roles {
 
 impl Roles {
     pub(super) async fn run(self) -> ExitCode {
-        match self.list().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.list().await)
     }
 
     async fn list(&self) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use serde_json::json as value;
 
 use super::{
     Output,
-    failure::{EXIT_CODES, Ending, Failure},
+    failure::{EXIT_CODES, Ending, Failure, ended},
     json, moment,
     remote::{Remote, time},
     request::unless_interrupted,
@@ -53,10 +53,7 @@ pub(super) struct Wait {
 
 impl Status {
     pub(super) async fn run(self) -> ExitCode {
-        match self.tell().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.tell().await)
     }
 
     async fn tell(&self) -> Result<(), Failure> {
@@ -86,7 +83,7 @@ impl Status {
 
     async fn grant(&self, client: &Client, name: &str) -> Result<(), Failure> {
         let grant = client.grant(name).await?;
-        self.show(&grant, &stands(&grant));
+        self.output.show(&grant, &stands(&grant));
         match (grant.state, Failure::of_grant(&grant)) {
             (_, Some(failure)) => Err(failure),
             (GrantState::Applying, None) => {
@@ -98,7 +95,7 @@ impl Status {
 
     async fn request(&self, client: &Client, name: &str) -> Result<(), Failure> {
         let request = client.request(name).await?;
-        self.show(&request, &standing(&request));
+        self.output.show(&request, &standing(&request));
         if let Some(failure) =
             Failure::of_request(&request).or_else(|| request.grant.as_ref().and_then(Failure::of_grant))
         {
@@ -110,21 +107,11 @@ impl Status {
             _ => Err(Failure::new(Ending::NoAccessYet, format!("{} gives no access yet", request.name))),
         }
     }
-
-    fn show(&self, it: &impl serde::Serialize, words: &str) {
-        match self.output {
-            Output::Json => say(&json(it)),
-            Output::Text => say(&format!("{words}\n")),
-        }
-    }
 }
 
 impl Wait {
     pub(super) async fn run(self) -> ExitCode {
-        match self.wait().await {
-            Ok(()) => Ending::Done.into(),
-            Err(failure) => failure.report(),
-        }
+        ended(self.wait().await)
     }
 
     async fn wait(&self) -> Result<(), Failure> {

@@ -142,7 +142,7 @@ impl Running {
     fn start(arguments: &[&str]) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("we run"))
             .args(arguments)
-            .env("JIT_LOG", "error")
+            .env("JIT_LOG", std::env::var("BENCH_LOG").unwrap_or_else(|_| "error".into()))
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
