@@ -10,10 +10,10 @@ pub use tikv_jemallocator::Jemalloc as Allocator;
 pub use std::alloc::System as Allocator;
 
 /// What was freed goes back to the machine after a second, and not after ten; in two steps, of which the second takes no
-/// time.
+/// time. A thread sees to that, because a bot with nothing to do would not come to it.
 #[cfg(target_os = "linux")]
 pub fn give_back_soon() {
-    use tikv_jemalloc_ctl::{Access, AsName};
+    use tikv_jemalloc_ctl::{Access, AsName, background_thread};
 
     const MILLISECONDS: [(&[u8], isize); 4] = [
         (b"arenas.dirty_decay_ms\0", 1_000),
@@ -26,6 +26,7 @@ pub fn give_back_soon() {
         // Without it the program only takes more than it needs.
         _ = name.name().write(wanted);
     }
+    _ = background_thread::write(true);
 }
 
 /// The usual allocator gives back what it will.

@@ -84,7 +84,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let options = options(url)?.create_if_missing(true);
         let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = one.connect_with(for_writing(options.clone())).await?;
+        let pool = one.connect_with(options.clone()).await?;
         TABLES.run(&pool).await?;
         Self::start(pool, options).await
     }
@@ -96,7 +96,7 @@ impl Store {
     pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
         let options = options(url)?.create_if_missing(false);
         let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = one.connect_with(for_writing(options.clone())).await?;
+        let pool = one.connect_with(options.clone()).await?;
         Self::start(pool, options).await
     }
 
@@ -229,13 +229,6 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(2))
         .foreign_keys(true))
-}
-
-/// When very much ends at once, its pages are written again and again: they are kept at hand, and moved from the log into
-/// the file less often. Nothing of it has to do with what is durable.
-fn for_writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    // kibibytes when negative, and pages
-    options.pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "4000")
 }
 
 /// The file behind a store's URL, if it is one.
