@@ -1,17 +1,18 @@
 //! How memory is given out, and given back.
 
 /// Each connection that waits has buffers of which little is ever touched. This allocator lets those pages be, where the
-/// usual one has them touched by what lies beside: that is half of what a pipeline that waits costs.
-#[cfg(target_os = "linux")]
+/// usual one has them touched by what lies beside: that is half of what a pipeline that waits costs. It has to know when it
+/// is built how large a page is, and only here is that the same everywhere.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use tikv_jemallocator::Jemalloc as Allocator;
 
 /// The usual one.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub use std::alloc::System as Allocator;
 
 /// What was freed goes back to the machine after a second, and not after ten; in two steps, of which the second takes no
 /// time. A thread sees to that, because a bot with nothing to do would not come to it.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn give_back_soon() {
     use tikv_jemalloc_ctl::{Access, AsName, background_thread};
 
@@ -30,5 +31,5 @@ pub fn give_back_soon() {
 }
 
 /// The usual allocator gives back what it will.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub fn give_back_soon() {}

@@ -14,3 +14,5 @@ create index grant_open on grant_ (state) where state in ('applying', 'active', 
 create index grant_heard on grant_ (heard_at) where heard_at is not null;
 -- What is pruned.
 create index claim_link_by_expiry on claim_link (expires_at);
+create index login_by_expiry on login (expires_at);
+create index session_by_expiry on session (expires_at);

@@ -46,7 +46,7 @@ pub enum AttemptRefusal {
     LinkSpent,
     /// What is to be run is not the plan that was approved.
     PlanMismatch,
-    /// What was approved for one run of a pipeline is claimed by another.
+    /// Another run of the pipeline has asked for it.
     AnotherRun,
     /// The cloud did not mint the credentials.
     Cloud {

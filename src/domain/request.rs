@@ -72,7 +72,7 @@ impl Request {
     /// where proofs name no run, any will do.
     #[must_use]
     pub fn is_for_run(&self, run: Option<&str>) -> bool {
-        let approved = self.origin.as_ref().and_then(|origin| origin.run.as_deref());
+        let approved = self.origin.as_ref().and_then(|origin| origin.run_id.as_deref());
         approved.is_none_or(|approved| run == Some(approved))
     }
 

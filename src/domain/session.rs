@@ -63,6 +63,10 @@ pub struct Origin {
     /// Where the run can be seen: https, on the issuer's own host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// Which run it is, for comparing: by the numbers of repository, run and attempt, or of project and pipeline. Names and
+    /// pages can change; these cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
 }
 
 /// A login: a code that somebody is to type in Slack.

@@ -199,6 +199,11 @@ impl TokenRule {
                 environment: claim("environment"),
                 actor: claim("actor"),
                 run: self.github_run(claim("repository"), claim("run_id")),
+                run_id: numbers([
+                    claim("repository_id"),
+                    claim("run_id"),
+                    claim("run_attempt").or(Some("1".to_owned())),
+                ]),
                 ..origin
             },
             IssuerKind::Gitlab => Origin {
@@ -206,6 +211,7 @@ impl TokenRule {
                 environment: claim("environment"),
                 actor: claim("user_login"),
                 run: self.gitlab_run(claim("project_path"), claim("pipeline_id")),
+                run_id: numbers([claim("project_id"), claim("pipeline_id")]),
                 ..origin
             },
             IssuerKind::AwsWebIdentity => Origin { actor: claim("sub"), reference: None, ..origin },
@@ -220,11 +226,13 @@ impl TokenRule {
 
     /// GitHub's page of the run, on the host that its tokens come from.
     fn github_run(&self, repository: Option<String>, run: Option<String>) -> Option<String> {
-        let host = self.issuer.strip_prefix("https://")?;
+        let issuer = self.issuer.strip_prefix("https://")?;
+        // an enterprise may have its name behind GitHub's
+        let (host, rest) = issuer.split_once('/').unwrap_or((issuer, ""));
         let host = match host.strip_prefix("token.actions.") {
             Some("githubusercontent.com") => "github.com",
             Some(enterprise) => enterprise,
-            None => host.strip_suffix("/_services/token")?,
+            None => (rest == "_services/token").then_some(host)?,
         };
         Some(format!("https://{host}/{}/actions/runs/{}", path(&repository?, 2)?, digits(&run?)?))
     }
@@ -234,6 +242,12 @@ impl TokenRule {
         let host = self.issuer.strip_prefix("https://")?.trim_end_matches('/');
         Some(format!("https://{host}/{}/-/pipelines/{}", path(&project?, 20)?, digits(&pipeline?)?))
     }
+}
+
+/// All of these numbers, if there are all of them.
+fn numbers<const N: usize>(claims: [Option<String>; N]) -> Option<String> {
+    let all: Option<Vec<String>> = claims.into_iter().collect();
+    all.map(|numbers| numbers.join("/"))
 }
 
 /// A claim as text: issuers write numbers and truths as text or not, and mean the same.
@@ -339,12 +353,34 @@ mod tests {
         let github = "https://token.actions.githubusercontent.com";
         let wanted = "https://github.com/acme/web/actions/runs/42";
         assert_eq!(run(github, "acme/web", "42").as_deref(), Some(wanted));
+        let enterprise = run("https://token.actions.githubusercontent.com/acme-inc", "acme/web", "42");
+        assert_eq!(enterprise.as_deref(), Some(wanted), "with the enterprise's own issuer");
         let enterprise = run("https://ghes.acme.example/_services/token", "acme/web", "42");
         assert_eq!(enterprise.as_deref(), Some("https://ghes.acme.example/acme/web/actions/runs/42"));
         for (repository, id) in [("acme", "42"), ("acme/../evil", "42"), ("acme/web", "4|2"), ("a/b>c", "1")] {
             assert_eq!(run(github, repository, id), None, "{repository} {id}");
         }
         assert_eq!(run("http://127.0.0.1:1", "acme/web", "42"), None);
+        let gitlab = |claims| rule(IssuerKind::Gitlab, "https://gitlab.acme.example", &[]).origin(&object(claims)).run;
+        let page = gitlab(json!({"project_path": "acme/tools/lab", "pipeline_id": "7", "job_id": "9"}));
+        assert_eq!(page.as_deref(), Some("https://gitlab.acme.example/acme/tools/lab/-/pipelines/7"));
+        assert_eq!(gitlab(json!({"project_path": "acme/lab", "job_id": "9"})), None);
+    }
+
+    #[test]
+    fn a_run_is_known_by_numbers_whether_or_not_it_has_a_page() {
+        let run = |kind, claims| rule(kind, "http://127.0.0.1:1", &[]).origin(&object(claims)).run_id;
+        let github = |attempt: &str| {
+            let claims =
+                json!({"repository_id": "74", "repository": "acme/.github", "run_id": "42", "run_attempt": attempt});
+            run(IssuerKind::Github, claims).unwrap()
+        };
+        assert_eq!(github("1"), "74/42/1");
+        assert_ne!(github("1"), github("2"), "whoever runs it again asks again");
+        let gitlab = json!({"project_id": 22, "pipeline_id": "7", "job_id": "9"});
+        assert_eq!(run(IssuerKind::Gitlab, gitlab).as_deref(), Some("22/7"));
+        assert_eq!(run(IssuerKind::Gitlab, json!({"project_id": "22"})), None);
+        assert_eq!(run(IssuerKind::Any, json!({"project_id": "22", "pipeline_id": "7"})), None);
     }
 
     #[test]

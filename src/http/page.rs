@@ -117,10 +117,6 @@ pub(super) fn refused(no: &No) -> Markup {
             "This access is for one plan alone",
             format!("`jit run` claims the credentials of {} and checks that it runs that plan.", grant.code.grant()),
         ),
-        No::Refused(Refused::AnotherRun(grant)) => (
-            "This access is another run’s",
-            format!("{} was approved for one run of its pipeline.", grant.code.grant()),
-        ),
         No::Refused(Refused::Several(resources)) => ("There are several things to claim", resources.join(", ")),
         No::Cloud(error) => (
             "AWS did not hand out credentials",

@@ -78,8 +78,6 @@ pub enum Refused {
     LinkSpent,
     /// The grant is for a plan, and what is to be run is not that plan.
     PlanMismatch(Grant),
-    /// The grant was approved for another run of the pipeline.
-    AnotherRun(Grant),
     /// Credentials are claimed for several things, and it was not said for which.
     Several(Vec<String>),
 }
@@ -150,8 +148,6 @@ pub struct Wish {
     pub plan: Option<String>,
     /// For a browser and not for the program itself.
     pub console: bool,
-    /// The run of a pipeline that claims, as its proof said.
-    pub run: Option<String>,
 }
 
 /// Begins a claim without a link, for a program that has a session of the holder's.
@@ -169,12 +165,7 @@ pub async fn begin_by_api(
         Ok(claimable) => claimable,
         Err(refused) => return Ok(Err(refused)),
     };
-    let request = tx.load_request(grant.request).await?;
-    if !request.is_for_run(wish.run.as_deref()) {
-        record_refusal(tx, env, &Actor::from(by), &grant, AttemptRefusal::AnotherRun).await?;
-        return Ok(Err(Refused::AnotherRun(grant)));
-    }
-    if let Some(plan) = request.plan
+    if let Some(plan) = tx.load_request(grant.request).await?.plan
         && (wish.console || !wish.plan.as_deref().is_some_and(|sha256| plan.is(sha256)))
     {
         record_refusal(tx, env, &Actor::from(by), &grant, AttemptRefusal::PlanMismatch).await?;

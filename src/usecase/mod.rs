@@ -26,6 +26,7 @@ pub mod login;
 pub mod policy_change;
 pub mod request;
 pub mod review;
+pub mod run;
 pub mod session;
 pub mod settle;
 pub mod sighting;

@@ -224,7 +224,16 @@ async fn what_was_approved_for_one_run_is_not_for_the_next() {
         Client::of(world).with(&session.text("/token"))
     };
     let first = run(&mut world, "41", "a").await;
-    first.post("/requests", json!({ "role": "prod-deploy", "duration": "30m", "reason": "release" })).await.ok();
+    let ask = json!({ "role": "prod-deploy", "duration": "30m", "reason": "release" });
+    let asked = first.post_once("/requests", "the commit", ask.clone()).await.ok();
+    world.settle().await;
+    let early = run(&mut world, "42", "early").await;
+    assert_eq!(early.get("/requests").await.ok(), json!([]));
+    let withdraw = early.delete(&format!("/requests/{}", asked["id"].as_str().unwrap())).await;
+    assert_eq!(withdraw.code(), "forbidden");
+    let own = early.post_once("/requests", "the commit", ask).await.ok();
+    assert_ne!(own["id"], asked["id"], "a key is a run's own");
+    early.delete(&format!("/requests/{}", own["id"].as_str().unwrap())).await.ok();
     world.settle().await;
     assert!(
         world.screen("requests").contains("https://ghes.acme.example/acme/web/actions/runs/41"),
@@ -239,11 +248,19 @@ async fn what_was_approved_for_one_run_is_not_for_the_next() {
 
     let next = run(&mut world, "42", "b").await;
     assert_eq!(next.get("/grants").await.ok(), json!([]), "it is not told of what it cannot use");
-    let refused = next.post(&credentials, json!({})).await;
-    assert_eq!(refused.code(), "forbidden");
-    assert!(refused.text("/detail").contains("approved for another run of this pipeline"), "{refused:?}");
+    for (verb, body) in [
+        ("credentials", json!({})),
+        ("console", json!({})),
+        ("extend", json!({ "duration": "15m", "reason": "mine" })),
+        ("heartbeat", json!({})),
+        ("end", json!({})),
+    ] {
+        let refused = next.post(&credentials.replace("credentials", verb), body).await;
+        assert_eq!(refused.code(), "forbidden", "{verb}");
+        assert!(refused.text("/detail").contains("asked for by another run of this pipeline"), "{refused:?}");
+    }
     world.settle().await;
-    assert!(world.feed().contains("it was approved for another run"), "{}", world.feed());
+    assert_eq!(world.feed().matches("another run has asked for it").count(), 6, "{}", world.feed());
 
     let other_job = run(&mut world, "41", "c").await;
     let given = other_job.post(&credentials, json!({})).await.ok();
@@ -258,6 +275,48 @@ async fn what_was_approved_for_one_run_is_not_for_the_next() {
     let (_, card) = screen.split_once("asks for *more time*").expect("there is a card");
     assert!(card.contains("From repository `acme/web`") && card.contains("/runs/41"), "{card}");
     world.advance(minutes(31)).await;
+    world.everything_is_read();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_pipeline_of_gitlab_are_one_run() {
+    let issuer = Issuer::start().await;
+    let (host, keys) = ("https://gitlab.acme.example", format!("{}/oauth/discovery/keys", issuer.url));
+    let mut world = World::with(|config| {
+        format!(
+            "{config}\n[api]\naudience = \"{AUDIENCE}\"\n\n[[workload]]\nname = \"lab-deploy\"\nroles = [\"prod-deploy\"]\n\
+             [workload.gitlab]\nissuer = \"{host}\"\njwks_url = \"{keys}\"\nproject_id = \"22\"\nref = \"main\"\n"
+        )
+    })
+    .await;
+    let [approver] = world.people(["approver"]);
+    let claims = but(
+        &claims(&world, &issuer),
+        &json!({ "iss": host, "project_id": "22", "project_path": "acme/lab", "ref": "main", "ref_protected": "true",
+                 "pipeline_source": "push", "user_login": "tanuki" }),
+    );
+    let job = async |world: &mut World, pipeline: &str, job: &str| {
+        let claims = but(&claims, &json!({ "pipeline_id": pipeline, "job_id": job, "jti": job }));
+        let session = proves(world, &issuer.key().signs(&claims)).await;
+        world.shown_secrets.push(session.text("/token"));
+        Client::of(world).with(&session.text("/token"))
+    };
+    let asks = job(&mut world, "7", "100").await;
+    asks.post("/requests", json!({ "role": "prod-deploy", "duration": "30m", "reason": "release" })).await.ok();
+    world.settle().await;
+    assert!(world.screen("requests").contains("https://gitlab.acme.example/acme/lab/-/pipelines/7"));
+    approver.clicks("Approve").await;
+    world.settle().await;
+    let _ = approver.private();
+    let grants = asks.get("/grants").await.ok();
+    let end = format!("/grants/{}/end", grants[0]["id"].as_str().unwrap());
+    let other = job(&mut world, "8", "200").await;
+    assert_eq!((other.get("/grants").await.ok(), other.post(&end, json!({})).await.code()), (json!([]), "forbidden"));
+    let next_job = job(&mut world, "7", "101").await;
+    assert_eq!(next_job.get("/grants").await.ok().as_array().map(Vec::len), Some(1));
+    next_job.post(&end, json!({})).await.ok();
+    world.settle().await;
     world.everything_is_read();
     world.finish().await;
 }

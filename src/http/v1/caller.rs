@@ -28,9 +28,9 @@ impl Caller {
         &self.session.principal
     }
 
-    /// The run of a pipeline that calls, as its proof said.
+    /// Which run of a pipeline calls, as its proof said.
     pub(super) fn run(&self) -> Option<&str> {
-        self.session.origin.as_ref()?.run.as_deref()
+        self.session.origin.as_ref()?.run_id.as_deref()
     }
 }
 

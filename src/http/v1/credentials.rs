@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     api::{Console, Credentials, CredentialsAsk, EndAsk, Secret},
+    domain::audit::Attempt,
     http::claim::mint,
     provider::{self, Provider},
     usecase::claim::{self, Claim, Wish},
@@ -76,10 +77,9 @@ async fn claimed(
     name: &str,
     wish: Wish,
 ) -> Result<(Claim, Arc<dyn Provider>, provider::Credentials), Failure> {
-    let id = id_of(v1, name).await?;
+    let id = id_of(v1, caller, name, Attempt::Claim).await?;
     v1.is_here(caller).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
-    let wish = Wish { run: caller.run().map(str::to_owned), ..wish };
     let begun =
         v1.write(move |tx| Box::pin(async move { claim::begin_by_api(tx, &env, &who, id, wish).await })).await?;
     let claim = begun.map_err(|refused| failure::claim(&refused))?;

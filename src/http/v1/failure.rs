@@ -95,6 +95,12 @@ pub(super) fn ask(why: &AskRefusal) -> Failure {
     Failure::new(code, words::plain(&refusal::ask(why, "/jit")))
 }
 
+/// What another run of the same pipeline has asked for.
+pub(super) fn another_run() -> Failure {
+    let detail = "This was asked for by another run of this pipeline. Ask for this run: what people approve is the run that they see.";
+    Failure::new(ProblemCode::Forbidden, detail)
+}
+
 /// A request that was not withdrawn.
 pub(super) fn cancel(refused: &cancel::Refused) -> Failure {
     let code = match refused {
@@ -131,7 +137,7 @@ pub(super) fn end(refused: &end::Refused) -> Failure {
 pub(super) fn claim(refused: &claim::Refused) -> Failure {
     let code = match refused {
         claim::Refused::Unknown => ProblemCode::NotFound,
-        claim::Refused::NotTheirs(_) | claim::Refused::AnotherRun(_) => ProblemCode::Forbidden,
+        claim::Refused::NotTheirs(_) => ProblemCode::Forbidden,
         claim::Refused::NotYet(_) | claim::Refused::Over(_) | claim::Refused::LinkSpent => ProblemCode::GrantNotActive,
         claim::Refused::NothingToClaim(_) => ProblemCode::NoCredentials,
         claim::Refused::PlanMismatch(_) => ProblemCode::PlanMismatch,

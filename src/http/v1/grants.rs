@@ -21,6 +21,7 @@ use super::{
 use crate::{
     api::{self, EndAsk, ExtendAsk, GrantState, Heartbeat, HeartbeatAsk, ProblemCode},
     domain::{
+        audit::Attempt,
         grant::{Grant, HEARTBEAT},
         ids::GrantId,
     },
@@ -113,11 +114,13 @@ pub(super) async fn lookup(tx: &mut Tx, name: Name) -> Result<Option<Grant>, Sto
     }
 }
 
-/// The id of the grant of this name; whose it is, is for the verb to find out, which puts a refusal on the trail.
-pub(super) async fn id_of(v1: &V1, name: &str) -> Result<GrantId, Failure> {
+/// The id of the grant of this name, if this run may do something with it; whose it is, is for the verb to find out, which
+/// puts a refusal on the trail.
+pub(super) async fn id_of(v1: &V1, caller: &Caller, name: &str, attempt: Attempt) -> Result<GrantId, Failure> {
     let name = Name::read(name)?;
-    let grant = v1.read(|tx| Box::pin(async move { lookup(tx, name).await })).await?;
-    grant.map(|grant| grant.id).ok_or_else(unknown)
+    let grant = v1.read(|tx| Box::pin(async move { lookup(tx, name).await })).await?.ok_or_else(unknown)?;
+    v1.is_their_run(caller, grant.request, attempt).await?;
+    Ok(grant.id)
 }
 
 /// Asks for a later end of a grant.
@@ -133,13 +136,14 @@ pub(super) async fn prolong(
     headers: HeaderMap,
     Body(asked): Body<ExtendAsk>,
 ) -> Result<Response, Failure> {
-    let key = once::key(&headers)?;
+    let key = once::key(&headers, &caller)?;
     let name = Name::read(&name)?;
     let digest = once::digest(&format!("POST /v1/grants/{name:?}/extend"), &asked);
     let more = body::duration(&asked.duration)?;
     let reason = checked_reason(asked.reason)?.unwrap_or_default();
     let grant = v1.read(|tx| Box::pin(async move { lookup(tx, name).await })).await?;
     let Some(grant) = grant else { return Err(unknown()) };
+    v1.is_their_run(&caller, grant.request, Attempt::Extend).await?;
     v1.is_here(&caller).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     if !v1.knows(&groups_for(&env.catalog, &grant.role, &who)).await? {
@@ -167,7 +171,7 @@ pub(super) async fn give_back(
     Path(name): Path<String>,
     Body(EndAsk {}): Body<EndAsk>,
 ) -> Result<Json<api::Grant>, Failure> {
-    let id = id_of(&v1, &name).await?;
+    let id = id_of(&v1, &caller, &name, Attempt::End).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     let outcome = v1.write(move |tx| {
         Box::pin(async move {
@@ -195,7 +199,7 @@ pub(super) async fn beat(
     Path(name): Path<String>,
     Body(HeartbeatAsk {}): Body<HeartbeatAsk>,
 ) -> Result<Json<Heartbeat>, Failure> {
-    let id = id_of(&v1, &name).await?;
+    let id = id_of(&v1, &caller, &name, Attempt::Heartbeat).await?;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     let heard = v1.write(move |tx| Box::pin(async move { heartbeat::beat(tx, &env, &who, id).await })).await?;
     let grant = heard.map_err(|refused| failure::end(&refused))?;

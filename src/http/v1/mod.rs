@@ -23,9 +23,13 @@ use self::{
 use crate::{
     api::ProblemCode,
     app::App,
-    domain::ids::UserGroupId,
+    domain::{
+        audit::Attempt,
+        ids::{RequestId, UserGroupId},
+    },
     job::directory,
     store::{StoreError, Tx},
+    usecase::run,
 };
 
 mod audit;
@@ -109,6 +113,20 @@ impl V1 {
             return Err(Failure::new(ProblemCode::SessionExpired, detail));
         }
         Ok(())
+    }
+
+    /// Refuses another run of a pipeline than the one that has asked. Whose it is at all is for the verb to find out.
+    async fn is_their_run(&self, caller: &Caller, request: RequestId, attempt: Attempt) -> Result<(), Failure> {
+        if caller.session.origin.is_none() {
+            return Ok(());
+        }
+        let request = self.read(|tx| Box::pin(async move { tx.load_request(request).await })).await?;
+        if request.requester != *caller.principal() || request.is_for_run(caller.run()) {
+            return Ok(());
+        }
+        let (env, by) = (self.app.ctx.env(), caller.principal().clone());
+        self.write(move |tx| Box::pin(async move { run::refuse(tx, &env, &by, &request, attempt).await })).await?;
+        Err(failure::another_run())
     }
 
     /// Whether it is known well enough who is in these user groups.

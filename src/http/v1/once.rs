@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{V1, failure::Failure};
+use super::{V1, caller::Caller, failure::Failure};
 use crate::{
     api::{CONTENT_TYPE, IDEMPOTENCY_KEY, ProblemCode},
     domain::principal::Principal,
@@ -56,11 +56,12 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The call's key, if it has one.
-pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+/// The call's key, if it has one. Each run of a pipeline has keys of its own: the answer to another is of no use to it.
+pub(super) fn key(headers: &HeaderMap, caller: &Caller) -> Result<Option<String>, Failure> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=200).contains(&key.len()));
-    key.map(|key| Some(key.to_owned()))
+    let of_run = |key: &str| caller.run().map_or_else(|| key.to_owned(), |run| format!("{run} {key}"));
+    key.map(|key| Some(of_run(key)))
         .ok_or_else(|| Failure::invalid("`Idempotency-Key` has 1 to 200 printable letters of ASCII."))
 }
 

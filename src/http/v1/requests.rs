@@ -21,7 +21,8 @@ use super::{
 use crate::{
     api::{self, GrantState, MOST_DESTROYED, ProblemCode, RequestAsk, RequestState},
     domain::{
-        ids::{Code, RequestId, RoleName},
+        audit::Attempt,
+        ids::{RequestId, RoleName},
         plan::Plan,
         policy::Ask,
         request::Request,
@@ -63,7 +64,7 @@ pub(super) async fn ask(
     headers: HeaderMap,
     Body(asked): Body<RequestAsk>,
 ) -> Result<Response, Failure> {
-    let key = once::key(&headers)?;
+    let key = once::key(&headers, &caller)?;
     let digest = once::digest("POST /v1/requests", &asked);
     let heartbeats = asked.heartbeats;
     let ask = checked(asked, &caller)?;
@@ -134,7 +135,7 @@ fn checked_plan(plan: api::Plan) -> Result<Plan, Failure> {
     Ok(Plan { sha256, add, change, destroy, destroyed })
 }
 
-/// The caller's requests that await a decision.
+/// The caller's requests that await a decision; of a pipeline's those of this run of it.
 #[utoipa::path(get, path = "/v1/requests", tag = "asking", operation_id = "requests",
     responses((status = 200, description = "The requests, oldest first.", body = Vec<api::Request>)))]
 pub(super) async fn mine(State(v1): State<Arc<V1>>, caller: Caller) -> Result<Json<Vec<api::Request>>, Failure> {
@@ -143,6 +144,9 @@ pub(super) async fn mine(State(v1): State<Arc<V1>>, caller: Caller) -> Result<Js
         Box::pin(async move {
             let mut all = Vec::new();
             for request in status::status(tx, &env, caller.principal()).await?.awaiting {
+                if !request.is_for_run(caller.run()) {
+                    continue;
+                }
                 all.push(shown::request(tx, request).await?);
             }
             Ok(all)
@@ -231,11 +235,12 @@ pub(super) async fn withdraw(
     Path(name): Path<String>,
 ) -> Result<Json<api::Request>, Failure> {
     let name = Name::read(&name)?;
+    let request = v1.read(|tx| Box::pin(async move { lookup(tx, name).await })).await?.ok_or_else(unknown)?;
+    v1.is_their_run(&caller, request.id, Attempt::Cancel).await?;
+    let code = request.code;
     let (env, who) = (v1.app.ctx.env(), caller.principal().clone());
     let outcome = v1.write(move |tx| {
         Box::pin(async move {
-            let code = code_of(tx, name).await?;
-            let Some(code) = code else { return Ok(Err(cancel::Refused::Unknown)) };
             Ok(match cancel::cancel(tx, &env, &who, &code).await? {
                 Ok(request) => Ok(shown::request(tx, request).await?),
                 Err(refused) => Err(refused),
@@ -243,11 +248,4 @@ pub(super) async fn withdraw(
         })
     });
     outcome.await?.map(Json).map_err(|refused| failure::cancel(&refused))
-}
-
-async fn code_of(tx: &mut Tx, name: Name) -> Result<Option<Code>, StoreError> {
-    Ok(match name {
-        Name::Code(code) => Some(code),
-        Name::Id(_) => lookup(tx, name).await?.map(|request| request.code),
-    })
 }

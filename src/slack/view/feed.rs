@@ -303,7 +303,7 @@ fn attempt_refusal(refusal: &AttemptRefusal) -> String {
         AttemptRefusal::NothingToClaim => "nothing to claim".to_owned(),
         AttemptRefusal::LinkSpent => "the link was used already or too old".to_owned(),
         AttemptRefusal::PlanMismatch => "it is not the plan that was approved".to_owned(),
-        AttemptRefusal::AnotherRun => "it was approved for another run".to_owned(),
+        AttemptRefusal::AnotherRun => "another run has asked for it".to_owned(),
         AttemptRefusal::Cloud { why } => words::escape(why),
     }
 }

@@ -88,6 +88,7 @@ mod tests {
             environment: Some("production".to_owned()),
             actor: Some("octocat".to_owned()),
             run: Some("https://github.com/acme/web/actions/runs/42".to_owned()),
+            run_id: Some("74/42/1".to_owned()),
         };
         assert_eq!(
             origin(Draft::default(), &run).finish().text,

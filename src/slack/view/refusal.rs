@@ -228,10 +228,6 @@ pub fn claim(refused: &claim::Refused) -> String {
             "{} is for one plan alone, and this is not that plan. Run what was approved with `jit run --plan`, or ask again.",
             grant.code.grant()
         ),
-        claim::Refused::AnotherRun(grant) => format!(
-            "{} was approved for another run of this pipeline. Ask for this run: what people approve is the run that they see.",
-            grant.code.grant()
-        ),
         claim::Refused::Several(resources) => format!(
             "There are credentials for several things. Say for which: {}.",
             resources.iter().map(|it| words::quoted(it)).collect::<Vec<_>>().join(", ")

@@ -9,7 +9,7 @@ use super::{none, sources};
 
 /// What may look at all there is, by the beginning of the statement, and why.
 #[rustfmt::skip] // a table
-const ALLOWED: [(&str, &str); 13] = [
+const ALLOWED: [(&str, &str); 14] = [
     ("delete from feed where channel <>",                               "as many as there are channels: one or two"),
     ("select (select count(*)",                                         "the jobs that there are now, for the metrics"),
     ("select * from access where state in ('wanted', 'applying',",       "by an index that has what it finds, and nothing else"),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &str); 13] = [
     ("select * from grant_ where state in",                             "`jit grants`, by hand"),
     ("select count(*) from delivery",                                   "for tests"),
     ("select group_id, members from user_group",                        "as many as the policy names"),
+    ("select id, principal, machine, place, created_at",                "the head of two statements that look by an index"),
     ("select json_extract(fact, '$.policy') from audit_event",          "backwards, until the last start"),
     ("select payload, min(run_at) from job group by lane",              "once, at a start"),
     ("select payload, run_at, last_error from job order by run_at, id", "for tests and people who look"),
@@ -33,7 +34,7 @@ struct Statement {
 
 /// Each statement that is written out in the room with SQL.
 fn statements() -> Vec<Statement> {
-    let literal = Regex::new(r#"query(?:_as|_scalar)?(?:::<[^>]*>)?\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let literal = Regex::new(r#""\s*((?:select|insert|update|delete)\b(?:[^"\\]|\\.)*)""#).unwrap();
     let mut all = Vec::new();
     for source in sources("src/store", "rs") {
         let code = source.text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -45,7 +46,8 @@ fn statements() -> Vec<Statement> {
             all.extend(parts.filter(reads).map(|sql| Statement { place: place.clone(), sql }));
         }
     }
-    all.retain(|statement| !statement.sql.contains("_sqlx_migrations"));
+    // what sqlx keeps for itself, and what is put together from parts
+    all.retain(|statement| !statement.sql.contains("_sqlx_migrations") && !statement.sql.contains('{'));
     assert!(all.len() > 100, "{} statements are too few: are they written in another way now?", all.len());
     all
 }
