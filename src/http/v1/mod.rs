@@ -115,16 +115,16 @@ impl V1 {
         Ok(())
     }
 
-    /// Refuses another run of a pipeline than the one that has asked. Whose it is at all is for the verb to find out.
+    /// Refuses another run of a pipeline than the one that has asked.
     async fn is_their_run(&self, caller: &Caller, request: RequestId, attempt: Attempt) -> Result<(), Failure> {
         if caller.session.origin.is_none() {
             return Ok(());
         }
-        let request = self.read(|tx| Box::pin(async move { tx.load_request(request).await })).await?;
-        if request.requester != *caller.principal() || request.is_for_run(caller.run()) {
-            return Ok(());
-        }
-        let (env, by) = (self.app.ctx.env(), caller.principal().clone());
+        let (env, by, run) = (self.app.ctx.env(), caller.principal().clone(), caller.run().map(str::to_owned));
+        let whose = by.clone();
+        let another =
+            self.read(move |tx| Box::pin(async move { run::of_another(tx, &whose, run.as_deref(), request).await }));
+        let Some(request) = another.await? else { return Ok(()) };
         self.write(move |tx| Box::pin(async move { run::refuse(tx, &env, &by, &request, attempt).await })).await?;
         Err(failure::another_run())
     }
