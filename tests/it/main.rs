@@ -2,6 +2,7 @@
 
 mod api;
 mod api_document;
+mod api_sessions;
 mod api_workloads;
 mod asking;
 mod assignment_trouble;
